@@ -1,0 +1,54 @@
+# Twofold. `make` alone lists the targets.
+# Every target makes the environment it needs; the second time costs nothing.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check guards generate format lock
+
+# The first Python of 3.11 or newer; PYTHON=... names another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+ENVIRONMENT := .venv/made-from
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+run: $(ENVIRONMENT) ## serve on 127.0.0.1:50051 in development mode, PostgreSQL included (DATABASE_URL: your own)
+	@exec $(BIN)/python -m dev.run
+
+demo: $(ENVIRONMENT) ## play the main story, from sign-up to deletion, against the service
+	@exec $(BIN)/python -m dev.demo
+
+test: $(ENVIRONMENT) ## run every test, on a real PostgreSQL (POSTGRES_BIN: another one's binaries; ARGS: for pytest)
+	@exec $(BIN)/pytest tests -q $(ARGS)
+
+check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/python -m dev.generate --check
+
+guards: $(ENVIRONMENT) ## show that each guard has a test that fails without it (ARGS: names of guards)
+	@exec $(BIN)/python -m dev.guards $(ARGS)
+
+generate: $(ENVIRONMENT) ## write the stubs in clients/python/twofold/v1 from protos/
+	@exec $(BIN)/python -m dev.generate
+
+format: $(ENVIRONMENT) ## format the code and make the safe fixes
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## write requirements/*.txt from *.in (needs uv; ARGS=--upgrade for newer versions)
+	@set -e; for name in dev runtime generate argon2; do \
+		constraint=; [ $$name != runtime ] || constraint="--constraint requirements/dev.txt"; \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+			$(ARGS) $$constraint requirements/$$name.in --output-file requirements/$$name.txt; done
+
+# A file, not a phony target: nothing starts when nothing has changed.
+$(ENVIRONMENT): requirements/dev.txt requirements/argon2.txt pyproject.toml clients/python/pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Twofold needs Python 3.11 or newer with venv (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m dev.bootstrap
+	@touch $@
