@@ -1,0 +1,98 @@
+"""A method of a client, and a service as the group of its methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
+
+from google.protobuf.message import Message
+
+from twofold.calls import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from google.protobuf.descriptor import ServiceDescriptor
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+
+
+class Invoke(Protocol):
+    """How a SyncClient makes a call."""
+
+    def __call__(self, method: Method, request: Message, session: str | None, seconds: float | None, /) -> Message: ...
+
+
+class AsyncInvoke(Protocol):
+    """How a Client makes a call."""
+
+    def __call__(
+        self, method: Method, request: Message, session: str | None, seconds: float | None, /
+    ) -> Awaitable[Message]: ...
+
+
+class SyncMethod(Generic[Request, Response]):
+    """A method of the contract, to be called."""
+
+    __slots__ = ("_invoke", "_method")
+
+    def __init__(self, method: Method, invoke: Invoke) -> None:
+        self._method = method
+        self._invoke = invoke
+
+    def __repr__(self) -> str:
+        return f"<method {self._method.path}>"
+
+    def __call__(self, request: Request, *, session: str | None = None, timeout: float | None = None) -> Response:
+        """Make the call, with the end user's access token and a timeout in seconds. Raises TwofoldError."""
+        return cast(Response, self._invoke(self._method, request, session, timeout))
+
+
+class AsyncMethod(Generic[Request, Response]):
+    """A method of the contract, to be awaited."""
+
+    __slots__ = ("_invoke", "_method")
+
+    def __init__(self, method: Method, invoke: AsyncInvoke) -> None:
+        self._method = method
+        self._invoke = invoke
+
+    def __repr__(self) -> str:
+        return f"<method {self._method.path}>"
+
+    async def __call__(
+        self,
+        request: Request,
+        *,
+        session: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 it goes to the server as the call's deadline
+    ) -> Response:
+        """Make the call, with the end user's access token and a timeout in seconds. Raises TwofoldError."""
+        return cast(Response, await self._invoke(self._method, request, session, timeout))
+
+
+class _Service:
+    """Has one attribute for each method of a service, made from its descriptor."""
+
+    DESCRIPTOR: ClassVar[ServiceDescriptor]
+
+    def __init__(self, kind: Callable[..., Any], invoke: Invoke | AsyncInvoke) -> None:
+        for descriptor in self.DESCRIPTOR.methods:
+            setattr(self, descriptor.name, kind(Method.of(descriptor), invoke))
+
+    def __repr__(self) -> str:
+        return f"<service {self.DESCRIPTOR.full_name}>"
+
+
+class SyncService(_Service):
+    """A service of a SyncClient."""
+
+    def __init__(self, invoke: Invoke) -> None:
+        super().__init__(SyncMethod, invoke)
+
+
+class AsyncService(_Service):
+    """A service of a Client."""
+
+    def __init__(self, invoke: AsyncInvoke) -> None:
+        super().__init__(AsyncMethod, invoke)

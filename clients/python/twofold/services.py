@@ -1,0 +1,106 @@
+"""The services of the contract and the types of their methods. Rendered from descriptors; not edited."""
+
+from __future__ import annotations
+
+from twofold.methods import AsyncMethod, AsyncService, SyncMethod, SyncService
+from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
+
+
+class Accounts(AsyncService):
+    """AccountService, of a Client."""
+
+    DESCRIPTOR = account_pb2.DESCRIPTOR.services_by_name["AccountService"]
+
+    SignUp: AsyncMethod[account_pb2.SignUpRequest, account_pb2.SignUpResponse]
+    ResendActivation: AsyncMethod[account_pb2.ResendActivationRequest, account_pb2.ResendActivationResponse]
+    ActivateAccount: AsyncMethod[account_pb2.ActivateAccountRequest, account_pb2.ActivateAccountResponse]
+    SignIn: AsyncMethod[account_pb2.SignInRequest, account_pb2.SignInResponse]
+    GetAccount: AsyncMethod[account_pb2.GetAccountRequest, account_pb2.GetAccountResponse]
+    UpdateAccount: AsyncMethod[account_pb2.UpdateAccountRequest, account_pb2.UpdateAccountResponse]
+    ChangePassword: AsyncMethod[account_pb2.ChangePasswordRequest, account_pb2.ChangePasswordResponse]
+    DeleteAccount: AsyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
+    ListSignIns: AsyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
+
+
+class SyncAccounts(SyncService):
+    """AccountService, of a SyncClient."""
+
+    DESCRIPTOR = account_pb2.DESCRIPTOR.services_by_name["AccountService"]
+
+    SignUp: SyncMethod[account_pb2.SignUpRequest, account_pb2.SignUpResponse]
+    ResendActivation: SyncMethod[account_pb2.ResendActivationRequest, account_pb2.ResendActivationResponse]
+    ActivateAccount: SyncMethod[account_pb2.ActivateAccountRequest, account_pb2.ActivateAccountResponse]
+    SignIn: SyncMethod[account_pb2.SignInRequest, account_pb2.SignInResponse]
+    GetAccount: SyncMethod[account_pb2.GetAccountRequest, account_pb2.GetAccountResponse]
+    UpdateAccount: SyncMethod[account_pb2.UpdateAccountRequest, account_pb2.UpdateAccountResponse]
+    ChangePassword: SyncMethod[account_pb2.ChangePasswordRequest, account_pb2.ChangePasswordResponse]
+    DeleteAccount: SyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
+    ListSignIns: SyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
+
+
+class Sessions(AsyncService):
+    """SessionService, of a Client."""
+
+    DESCRIPTOR = session_pb2.DESCRIPTOR.services_by_name["SessionService"]
+
+    RefreshSession: AsyncMethod[session_pb2.RefreshSessionRequest, session_pb2.RefreshSessionResponse]
+    CheckSession: AsyncMethod[session_pb2.CheckSessionRequest, session_pb2.CheckSessionResponse]
+    StepUp: AsyncMethod[session_pb2.StepUpRequest, session_pb2.StepUpResponse]
+    SignOut: AsyncMethod[session_pb2.SignOutRequest, session_pb2.SignOutResponse]
+    ListSessions: AsyncMethod[session_pb2.ListSessionsRequest, session_pb2.ListSessionsResponse]
+    RevokeSession: AsyncMethod[session_pb2.RevokeSessionRequest, session_pb2.RevokeSessionResponse]
+    RevokeOtherSessions: AsyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
+    GetSigningKeys: AsyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
+
+
+class SyncSessions(SyncService):
+    """SessionService, of a SyncClient."""
+
+    DESCRIPTOR = session_pb2.DESCRIPTOR.services_by_name["SessionService"]
+
+    RefreshSession: SyncMethod[session_pb2.RefreshSessionRequest, session_pb2.RefreshSessionResponse]
+    CheckSession: SyncMethod[session_pb2.CheckSessionRequest, session_pb2.CheckSessionResponse]
+    StepUp: SyncMethod[session_pb2.StepUpRequest, session_pb2.StepUpResponse]
+    SignOut: SyncMethod[session_pb2.SignOutRequest, session_pb2.SignOutResponse]
+    ListSessions: SyncMethod[session_pb2.ListSessionsRequest, session_pb2.ListSessionsResponse]
+    RevokeSession: SyncMethod[session_pb2.RevokeSessionRequest, session_pb2.RevokeSessionResponse]
+    RevokeOtherSessions: SyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
+    GetSigningKeys: SyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
+
+
+class TwoFactor(AsyncService):
+    """TwoFactorService, of a Client."""
+
+    DESCRIPTOR = two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]
+
+    GetTwoFactorStatus: AsyncMethod[two_factor_pb2.GetTwoFactorStatusRequest, two_factor_pb2.GetTwoFactorStatusResponse]
+    BeginEnrollment: AsyncMethod[two_factor_pb2.BeginEnrollmentRequest, two_factor_pb2.BeginEnrollmentResponse]
+    FinishEnrollment: AsyncMethod[two_factor_pb2.FinishEnrollmentRequest, two_factor_pb2.FinishEnrollmentResponse]
+    ListFactors: AsyncMethod[two_factor_pb2.ListFactorsRequest, two_factor_pb2.ListFactorsResponse]
+    UpdateFactor: AsyncMethod[two_factor_pb2.UpdateFactorRequest, two_factor_pb2.UpdateFactorResponse]
+    RemoveFactor: AsyncMethod[two_factor_pb2.RemoveFactorRequest, two_factor_pb2.RemoveFactorResponse]
+    DisableTwoFactor: AsyncMethod[two_factor_pb2.DisableTwoFactorRequest, two_factor_pb2.DisableTwoFactorResponse]
+    GenerateBackupCodes: AsyncMethod[
+        two_factor_pb2.GenerateBackupCodesRequest, two_factor_pb2.GenerateBackupCodesResponse
+    ]
+    StartChallenge: AsyncMethod[two_factor_pb2.StartChallengeRequest, two_factor_pb2.StartChallengeResponse]
+    FinishChallenge: AsyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
+
+
+class SyncTwoFactor(SyncService):
+    """TwoFactorService, of a SyncClient."""
+
+    DESCRIPTOR = two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]
+
+    GetTwoFactorStatus: SyncMethod[two_factor_pb2.GetTwoFactorStatusRequest, two_factor_pb2.GetTwoFactorStatusResponse]
+    BeginEnrollment: SyncMethod[two_factor_pb2.BeginEnrollmentRequest, two_factor_pb2.BeginEnrollmentResponse]
+    FinishEnrollment: SyncMethod[two_factor_pb2.FinishEnrollmentRequest, two_factor_pb2.FinishEnrollmentResponse]
+    ListFactors: SyncMethod[two_factor_pb2.ListFactorsRequest, two_factor_pb2.ListFactorsResponse]
+    UpdateFactor: SyncMethod[two_factor_pb2.UpdateFactorRequest, two_factor_pb2.UpdateFactorResponse]
+    RemoveFactor: SyncMethod[two_factor_pb2.RemoveFactorRequest, two_factor_pb2.RemoveFactorResponse]
+    DisableTwoFactor: SyncMethod[two_factor_pb2.DisableTwoFactorRequest, two_factor_pb2.DisableTwoFactorResponse]
+    GenerateBackupCodes: SyncMethod[
+        two_factor_pb2.GenerateBackupCodesRequest, two_factor_pb2.GenerateBackupCodesResponse
+    ]
+    StartChallenge: SyncMethod[two_factor_pb2.StartChallengeRequest, two_factor_pb2.StartChallengeResponse]
+    FinishChallenge: SyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]

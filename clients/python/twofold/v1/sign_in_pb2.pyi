@@ -1,0 +1,107 @@
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FactorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FACTOR_KIND_UNSPECIFIED: _ClassVar[FactorKind]
+    FACTOR_KIND_TOTP: _ClassVar[FactorKind]
+    FACTOR_KIND_BACKUP_CODE: _ClassVar[FactorKind]
+FACTOR_KIND_UNSPECIFIED: FactorKind
+FACTOR_KIND_TOTP: FactorKind
+FACTOR_KIND_BACKUP_CODE: FactorKind
+
+class ClientContext(_message.Message):
+    __slots__ = ("ip_address", "user_agent", "device_token", "language_code")
+    IP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    USER_AGENT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    ip_address: str
+    user_agent: str
+    device_token: str
+    language_code: str
+    def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ...) -> None: ...
+
+class SecondFactor(_message.Message):
+    __slots__ = ("totp_code", "backup_code")
+    TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
+    totp_code: str
+    backup_code: str
+    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ...) -> None: ...
+
+class Reauthentication(_message.Message):
+    __slots__ = ("password",)
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    password: str
+    def __init__(self, password: _Optional[str] = ...) -> None: ...
+
+class Session(_message.Message):
+    __slots__ = ("session_id", "account_id", "realm_id", "auth_time", "second_factor_time", "aal", "amr", "create_time", "refresh_time", "expire_time", "ip_address", "user_agent", "current", "client_id")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    REALM_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTH_TIME_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FACTOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    AAL_FIELD_NUMBER: _ClassVar[int]
+    AMR_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    IP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    USER_AGENT_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    account_id: str
+    realm_id: str
+    auth_time: _timestamp_pb2.Timestamp
+    second_factor_time: _timestamp_pb2.Timestamp
+    aal: int
+    amr: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    refresh_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    ip_address: str
+    user_agent: str
+    current: bool
+    client_id: str
+    def __init__(self, session_id: _Optional[str] = ..., account_id: _Optional[str] = ..., realm_id: _Optional[str] = ..., auth_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., second_factor_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., aal: _Optional[int] = ..., amr: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., current: bool = ..., client_id: _Optional[str] = ...) -> None: ...
+
+class SessionTokens(_message.Message):
+    __slots__ = ("access_token", "access_token_expire_time", "refresh_token")
+    ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_TOKEN_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    access_token: str
+    access_token_expire_time: _timestamp_pb2.Timestamp
+    refresh_token: str
+    def __init__(self, access_token: _Optional[str] = ..., access_token_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_token: _Optional[str] = ...) -> None: ...
+
+class SignedIn(_message.Message):
+    __slots__ = ("session", "tokens", "device_token")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    session: Session
+    tokens: SessionTokens
+    device_token: str
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., tokens: _Optional[_Union[SessionTokens, _Mapping]] = ..., device_token: _Optional[str] = ...) -> None: ...
+
+class SecondFactorChallenge(_message.Message):
+    __slots__ = ("challenge_token", "challenge_binding", "expire_time", "kinds")
+    CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    challenge_token: str
+    challenge_binding: str
+    expire_time: _timestamp_pb2.Timestamp
+    kinds: _containers.RepeatedScalarFieldContainer[FactorKind]
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[FactorKind, str]]] = ...) -> None: ...

@@ -1,0 +1,222 @@
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from twofold.v1 import access_pb2 as _access_pb2
+from twofold.v1 import sign_in_pb2 as _sign_in_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Factor(_message.Message):
+    __slots__ = ("factor_id", "kind", "name", "preferred", "create_time", "last_use_time")
+    FACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PREFERRED_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_USE_TIME_FIELD_NUMBER: _ClassVar[int]
+    factor_id: str
+    kind: _sign_in_pb2.FactorKind
+    name: str
+    preferred: bool
+    create_time: _timestamp_pb2.Timestamp
+    last_use_time: _timestamp_pb2.Timestamp
+    def __init__(self, factor_id: _Optional[str] = ..., kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., name: _Optional[str] = ..., preferred: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_use_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class BackupCodes(_message.Message):
+    __slots__ = ("codes", "text_file", "file_name")
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FILE_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    codes: _containers.RepeatedScalarFieldContainer[str]
+    text_file: str
+    file_name: str
+    def __init__(self, codes: _Optional[_Iterable[str]] = ..., text_file: _Optional[str] = ..., file_name: _Optional[str] = ...) -> None: ...
+
+class GetTwoFactorStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetTwoFactorStatusResponse(_message.Message):
+    __slots__ = ("enabled", "kinds", "backup_codes_remaining", "backup_codes_create_time")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_CODES_REMAINING_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_CODES_CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    kinds: _containers.RepeatedScalarFieldContainer[_sign_in_pb2.FactorKind]
+    backup_codes_remaining: int
+    backup_codes_create_time: _timestamp_pb2.Timestamp
+    def __init__(self, enabled: bool = ..., kinds: _Optional[_Iterable[_Union[_sign_in_pb2.FactorKind, str]]] = ..., backup_codes_remaining: _Optional[int] = ..., backup_codes_create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class TotpEnrollment(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TotpEnrollmentMaterial(_message.Message):
+    __slots__ = ("otpauth_url", "qr_code_png", "secret")
+    OTPAUTH_URL_FIELD_NUMBER: _ClassVar[int]
+    QR_CODE_PNG_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    otpauth_url: str
+    qr_code_png: bytes
+    secret: str
+    def __init__(self, otpauth_url: _Optional[str] = ..., qr_code_png: _Optional[bytes] = ..., secret: _Optional[str] = ...) -> None: ...
+
+class BeginEnrollmentRequest(_message.Message):
+    __slots__ = ("totp", "name")
+    TOTP_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    totp: TotpEnrollment
+    name: str
+    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+
+class BeginEnrollmentResponse(_message.Message):
+    __slots__ = ("enrollment_token", "expire_time", "totp")
+    ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TOTP_FIELD_NUMBER: _ClassVar[int]
+    enrollment_token: str
+    expire_time: _timestamp_pb2.Timestamp
+    totp: TotpEnrollmentMaterial
+    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ...) -> None: ...
+
+class FinishEnrollmentRequest(_message.Message):
+    __slots__ = ("enrollment_token", "totp_code", "reauthentication", "client")
+    ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
+    REAUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    enrollment_token: str
+    totp_code: str
+    reauthentication: _sign_in_pb2.Reauthentication
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class FinishEnrollmentResponse(_message.Message):
+    __slots__ = ("factor", "backup_codes", "signed_in")
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_CODES_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
+    factor: Factor
+    backup_codes: BackupCodes
+    signed_in: _sign_in_pb2.SignedIn
+    def __init__(self, factor: _Optional[_Union[Factor, _Mapping]] = ..., backup_codes: _Optional[_Union[BackupCodes, _Mapping]] = ..., signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ...) -> None: ...
+
+class ListFactorsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListFactorsResponse(_message.Message):
+    __slots__ = ("factors", "next_page_token")
+    FACTORS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    factors: _containers.RepeatedCompositeFieldContainer[Factor]
+    next_page_token: str
+    def __init__(self, factors: _Optional[_Iterable[_Union[Factor, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateFactorRequest(_message.Message):
+    __slots__ = ("factor", "update_mask")
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    factor: Factor
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, factor: _Optional[_Union[Factor, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
+
+class UpdateFactorResponse(_message.Message):
+    __slots__ = ("factor",)
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    factor: Factor
+    def __init__(self, factor: _Optional[_Union[Factor, _Mapping]] = ...) -> None: ...
+
+class RemoveFactorRequest(_message.Message):
+    __slots__ = ("factor_id",)
+    FACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    factor_id: str
+    def __init__(self, factor_id: _Optional[str] = ...) -> None: ...
+
+class RemoveFactorResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DisableTwoFactorRequest(_message.Message):
+    __slots__ = ("reauthentication", "second_factor", "client")
+    REAUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    reauthentication: _sign_in_pb2.Reauthentication
+    second_factor: _sign_in_pb2.SecondFactor
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class DisableTwoFactorResponse(_message.Message):
+    __slots__ = ("session", "tokens")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    session: _sign_in_pb2.Session
+    tokens: _sign_in_pb2.SessionTokens
+    def __init__(self, session: _Optional[_Union[_sign_in_pb2.Session, _Mapping]] = ..., tokens: _Optional[_Union[_sign_in_pb2.SessionTokens, _Mapping]] = ...) -> None: ...
+
+class GenerateBackupCodesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GenerateBackupCodesResponse(_message.Message):
+    __slots__ = ("backup_codes",)
+    BACKUP_CODES_FIELD_NUMBER: _ClassVar[int]
+    backup_codes: BackupCodes
+    def __init__(self, backup_codes: _Optional[_Union[BackupCodes, _Mapping]] = ...) -> None: ...
+
+class TotpChallenge(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BackupCodeChallenge(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StartChallengeRequest(_message.Message):
+    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code")
+    CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
+    TOTP_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
+    challenge_token: str
+    challenge_binding: str
+    totp: TotpChallenge
+    backup_code: BackupCodeChallenge
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ...) -> None: ...
+
+class StartChallengeResponse(_message.Message):
+    __slots__ = ("kind", "expire_time")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    kind: _sign_in_pb2.FactorKind
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class FinishChallengeRequest(_message.Message):
+    __slots__ = ("challenge_token", "challenge_binding", "second_factor", "refresh_token", "client")
+    CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    challenge_token: str
+    challenge_binding: str
+    second_factor: _sign_in_pb2.SecondFactor
+    refresh_token: str
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., refresh_token: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class FinishChallengeResponse(_message.Message):
+    __slots__ = ("signed_in",)
+    SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
+    signed_in: _sign_in_pb2.SignedIn
+    def __init__(self, signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ...) -> None: ...
