@@ -1,0 +1,121 @@
+"""How the parts of the service are joined: the rules with their mechanisms, the calls with their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
+from twofold_server.crypto.hash_engine import HashEngine
+from twofold_server.crypto.keyring import Keyring
+from twofold_server.db.pool import Pool
+from twofold_server.delivery.files import FileSender
+from twofold_server.delivery.letters import Letters
+from twofold_server.delivery.mail import Sender
+from twofold_server.delivery.outbox import OutboxWorker
+from twofold_server.delivery.rendering import Templates
+from twofold_server.delivery.smtp import SmtpSender, SmtpServer
+from twofold_server.domain.accounts import Accounts
+from twofold_server.domain.callers import Callers
+from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.factors import Factors
+from twofold_server.domain.messages import Messages
+from twofold_server.domain.paging import Pages
+from twofold_server.domain.passwords import Passwords
+from twofold_server.domain.proofs import SessionProofs
+from twofold_server.domain.realms import Realms
+from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.sessions import Sessions, SessionTokens
+from twofold_server.domain.sign_in import SignIns
+from twofold_server.domain.sign_up import SignUps
+from twofold_server.domain.signing_keys import SigningKeys
+from twofold_server.domain.step_up import StepUps
+from twofold_server.domain.two_factor import TwoFactor
+from twofold_server.jobs import Retention
+from twofold_server.rpc.account import AccountServicer
+from twofold_server.rpc.session import SessionServicer
+from twofold_server.rpc.two_factor import TwoFactorServicer
+from twofold_server.settings import Settings
+
+Job = Callable[[], Awaitable[None]]
+"""What the clock calls: runs until it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a server is made of. `contract` has a servicer for each service, `jobs` what runs beside the calls."""
+
+    callers: Callers
+    realms: Realms
+    sessions: Sessions
+    signing_keys: SigningKeys
+    outbox: OutboxWorker
+    contract: Mapping[ServiceDescriptor, object]
+    jobs: Mapping[str, Job]
+
+
+def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine, clock: Clock) -> Services:
+    """Join the parts. Raises ValueError for mail settings that make no sender."""
+    realms = Realms(pool, clock, issuer=settings.issuer)
+    callers = Callers(pool, clock, development=settings.development)
+    messages = Messages(keyring, clock)
+    log = SecurityLog(messages, clock)
+    pages = Pages(keyring)
+
+    passwords = Passwords(pool, keyring, engine)
+    factors = Factors(keyring, engine, clock)
+    proofs = SessionProofs(pool, passwords, factors, clock)
+    signing_keys = SigningKeys(pool, keyring, clock)
+    tokens = SessionTokens(keyring, signing_keys, clock)
+
+    sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
+    sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
+    sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
+    challenges = Challenges(pool, keyring, factors, realms, tokens, messages, clock)
+    accounts = Accounts(pool, passwords, proofs, tokens, messages, log, clock)
+    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
+    step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
+
+    letters = Letters(pool, messages, Templates(settings.mail_templates_directory), settings.mail_from, clock)
+    outbox = OutboxWorker(pool, letters=letters, realms=realms.get, sender=_sender(settings), clock=clock)
+
+    contract = {
+        account_pb2.DESCRIPTOR.services_by_name["AccountService"]: AccountServicer(
+            realms, sign_ups, sign_ins, accounts, pages
+        ),
+        two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]: TwoFactorServicer(
+            realms, two_factor, challenges, step_ups, pages
+        ),
+        session_pb2.DESCRIPTOR.services_by_name["SessionService"]: SessionServicer(realms, sessions, step_ups, pages),
+    }
+    return Services(
+        callers,
+        realms,
+        sessions,
+        signing_keys,
+        outbox,
+        contract,
+        jobs={"outbox": outbox.run, "retention": Retention(pool, clock).run},
+    )
+
+
+def _sender(settings: Settings) -> Sender:
+    if settings.smtp_host is None:
+        directory = settings.mail_files
+        if directory is None:
+            raise ValueError("no mail relay, and no folder for mail")
+        return FileSender(directory)
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password is not None else ""
+    return SmtpSender(
+        SmtpServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            security=settings.smtp_security,
+            username=settings.smtp_username or "",
+            password=password,
+            timeout_seconds=settings.smtp_timeout,
+        )
+    )

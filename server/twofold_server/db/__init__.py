@@ -1,0 +1,1 @@
+"""The ground floor's SQL: one module per noun, one async function per statement; asyncpg is known here alone."""

@@ -1,0 +1,251 @@
+"""Challenges: the tickets of a second factor that is owed. Read, then judged and spent in one autocommit statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from twofold_server.db.outbox import OutboxRow
+from twofold_server.db.pool import Connection
+from twofold_server.db.sign_in import Attempt, Code, DeviceUse, NewSession, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A challenge whose handle, binding, caller and account's epoch were right, live or just spent."""
+
+    ticket_id: UUID
+    realm_id: str
+    account_id: UUID
+    email: str
+    language_code: str
+    epoch: int
+    session_id: UUID | None
+    payload: bytes
+    live: bool
+    spent_proof: bytes | None
+    spent_just_now: bool
+    expire_time: datetime
+    factor_ids: list[UUID] | None
+    factor_kinds: list[str] | None
+    factor_secrets: list[bytes] | None
+    totp_failures: list[int] | None
+    totp_wait_until: list[datetime] | None
+    backup_failures: list[int] | None
+    backup_wait_until: list[datetime] | None
+    backup_hash: bytes | None
+    backup_codes_left: bool
+    device_id: UUID | None
+    device_generation: int | None
+    device_salt: bytes | None
+    network_failures: int
+
+
+async def read(
+    db: Connection,
+    *,
+    realm_ids: list[str],
+    purpose: str,
+    handle_hash: bytes,
+    binding_hash: bytes,
+    client_id: str,
+    now: datetime,
+    slot: str | None,
+    network: str,
+    hour: datetime,
+) -> Challenge | None:
+    """Read a challenge and what it may be answered with; None if unknown, expired, another's or of an old state."""
+    row = await db.fetchrow(
+        """
+        SELECT k.ticket_id, k.realm_id, a.account_id, a.email, a.language_code, k.epoch, k.session_id, k.payload,
+               k.spent_time IS NULL AND k.attempts < 5 AS live, k.spent_proof,
+               coalesce(k.spent_time + interval '10 s' > $6, false) AS spent_just_now, k.expire_time,
+               f.factor_ids, f.factor_kinds, f.factor_secrets,
+               t.failures AS totp_failures, t.wait_until AS totp_wait_until,
+               b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               EXISTS (
+                   SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
+               ) AS backup_codes_left,
+               d.device_id, d.generation AS device_generation, d.salt AS device_salt, coalesce(n.failures, 0) AS network_failures
+          FROM tickets k
+          JOIN accounts a ON a.account_id = k.account_id AND a.epoch = k.epoch AND a.realm_id = k.realm_id AND a.state = 'active'
+          LEFT JOIN LATERAL (
+              SELECT array_agg(x.factor_id) AS factor_ids, array_agg(x.kind) AS factor_kinds, array_agg(x.secret) AS factor_secrets
+                FROM (SELECT factor_id, kind, secret FROM factors
+                       WHERE account_id = a.account_id ORDER BY preferred DESC, factor_id) x
+          ) f ON true
+          LEFT JOIN factor_budgets t ON t.account_id = a.account_id AND t.kind = 'totp'
+          LEFT JOIN factor_budgets b ON b.account_id = a.account_id AND b.kind = 'backup_code'
+          LEFT JOIN backup_codes c ON c.account_id = a.account_id AND c.slot = $7 AND c.spent_time IS NULL
+          LEFT JOIN devices d ON d.device_id = k.device_id AND d.account_id = a.account_id AND d.epoch = a.epoch AND d.end_time IS NULL
+          LEFT JOIN network_failures n ON n.realm_id = k.realm_id AND n.network = $8 AND n.hour = $9
+         WHERE k.handle_hash = $3 AND k.binding_hash = $4 AND k.realm_id = ANY($1::text[]) AND k.purpose = $2
+           AND k.client_id = $5 AND k.expire_time > $6
+        """,
+        realm_ids,
+        purpose,
+        handle_hash,
+        binding_hash,
+        client_id,
+        now,
+        slot,
+        network,
+        hour,
+    )
+    return Challenge(**row) if row is not None else None
+
+
+async def finish(
+    db: Connection,
+    at: Attempt,
+    *,
+    handle_hash: bytes,
+    binding_hash: bytes,
+    proof: bytes,
+    account_id: UUID,
+    epoch: int,
+    code: Code,
+    session: NewSession,
+    device: DeviceUse,
+    notice: OutboxRow | None,
+) -> tuple[Verdict, UUID | None]:
+    """Judge a code and, where it is right, spend it and the challenge and begin the session.
+
+    Outcomes: `no_ticket`, `repeated` (the code that spent it, within 10 s: its session is returned), `code_exhausted`,
+    `signed_in`, `wrong_code`.
+    """
+    row = await db.fetchrow(
+        """
+        WITH gate AS (          -- a wrong handle or binding, or an epoch that moved, finds no row and spends nothing
+            SELECT k.ticket_id, k.session_id, k.spent_time IS NULL AND k.attempts < 5 AS live,
+                   k.spent_proof = $15 AND k.spent_time + interval '10 s' > $3 AS repeated
+              FROM tickets k JOIN accounts a ON a.account_id = k.account_id AND a.epoch = k.epoch
+             WHERE k.handle_hash = $13 AND k.binding_hash = $14 AND k.realm_id = $2 AND k.purpose = 'challenge' AND k.client_id = $10
+               AND k.expire_time > $3 AND a.account_id = $1 AND a.epoch = $16 AND a.state = 'active'
+               FOR NO KEY UPDATE OF k, a
+        ), device AS (
+            SELECT d.device_id FROM gate JOIN devices d ON d.device_id = $31 AND d.account_id = $1
+             WHERE $32 AND d.epoch = $16 AND d.end_time IS NULL
+               FOR NO KEY UPDATE OF d
+        ), budget AS (
+            SELECT b.account_id, live_failures(b.failures[$4], b.wait_until[$4], $3) AS failed, b.wait_until[$4] <= $3
+                   AND live_failures(b.failures[$4], b.wait_until[$4], $3) < $5 AS open
+              FROM gate JOIN factor_budgets b ON b.account_id = $1 WHERE gate.live AND b.kind = $17
+               FOR NO KEY UPDATE OF b
+        ), totp AS (
+            SELECT f.last_step < $19 AS fresh FROM budget JOIN factors f USING (account_id)
+             WHERE f.factor_id = $18 AND $17 = 'totp'
+               FOR NO KEY UPDATE OF f
+        ), backup AS (
+            SELECT $22 AND c.spent_time IS NULL AND c.hash = $21 AS fresh FROM budget JOIN backup_codes c USING (account_id)
+             WHERE c.slot = $20 AND $17 = 'backup_code'
+               FOR NO KEY UPDATE OF c
+        ), verdict AS (
+            SELECT gate.ticket_id, gate.session_id, budget.failed, CASE
+                   WHEN gate.repeated                       THEN 'repeated'
+                   WHEN gate.live IS NOT TRUE               THEN 'no_ticket'
+                   WHEN $32 AND device.device_id IS NULL    THEN 'no_ticket'
+                   WHEN NOT budget.open                     THEN 'code_exhausted'
+                   WHEN coalesce(totp.fresh, backup.fresh)  THEN 'signed_in'
+                   ELSE 'wrong_code' END AS outcome
+              FROM (SELECT) one LEFT JOIN gate ON true LEFT JOIN device ON true LEFT JOIN budget ON true
+              LEFT JOIN totp ON true LEFT JOIN backup ON true
+        ), attempt AS (
+            UPDATE tickets k SET attempts = k.attempts + 1 FROM verdict v WHERE k.ticket_id = v.ticket_id AND v.outcome = 'wrong_code'
+        ), spend AS (
+            UPDATE tickets k SET spent_time = $3, spent_proof = $15, session_id = $23 FROM verdict v
+             WHERE k.ticket_id = v.ticket_id AND v.outcome = 'signed_in'
+        ), count_code AS (
+            UPDATE factor_budgets b
+               SET failures[$4] = v.failed + 1, wait_until[$4] = wait_end(v.failed + 1, $3, $6)
+              FROM verdict v WHERE b.account_id = $1 AND b.kind = $17 AND v.outcome = 'wrong_code' AND v.failed IS NOT NULL
+        ), clear_code AS (
+            UPDATE factor_budgets b
+               SET failures = ARRAY[CASE WHEN $4 = 1 OR b.failures[1] >= $33 THEN 0 ELSE b.failures[1] END,
+                                    CASE WHEN $4 = 2 THEN 0 ELSE b.failures[2] END],
+                   wait_until = ARRAY[CASE WHEN $4 = 1 OR b.failures[1] >= $33 THEN 'epoch' ELSE b.wait_until[1] END,
+                                      CASE WHEN $4 = 2 THEN 'epoch' ELSE b.wait_until[2] END]
+              FROM verdict v
+             WHERE b.account_id = $1 AND b.kind = $17 AND v.outcome = 'signed_in'
+               AND (b.failures[$4] > 0 OR $4 = 2 AND b.failures[1] >= $33)
+        ), spend_totp AS (
+            UPDATE factors f SET last_step = $19, last_use_time = $3 FROM verdict v
+             WHERE f.factor_id = $18 AND f.account_id = $1 AND v.outcome = 'signed_in'
+        ), spend_backup AS (
+            UPDATE backup_codes c SET spent_time = $3 FROM verdict v
+             WHERE c.account_id = $1 AND c.slot = $20 AND v.outcome = 'signed_in'
+        ), network AS (
+            INSERT INTO network_failures AS n (realm_id, network, hour, failures)
+            SELECT $2, $7, $8, 1 FROM verdict WHERE outcome = 'wrong_code'
+            ON CONFLICT (realm_id, network, hour) DO UPDATE SET failures = n.failures + 1
+        ), known AS (
+            INSERT INTO devices AS d (device_id, account_id, realm_id, epoch, salt, create_time, last_use_time)
+            SELECT $31, $1, $2, $16, $34, $3, $3 FROM verdict WHERE outcome = 'signed_in'
+            ON CONFLICT (device_id) DO UPDATE SET generation = d.generation + (d.generation = $35)::int, last_use_time = $3
+            RETURNING d.generation, d.salt
+        ), session AS (
+            INSERT INTO sessions (session_id, realm_id, account_id, device_id, client_id, epoch, salt, audience, amr, aal, auth_time,
+                                  second_factor_time, ip_address, user_agent, create_time, rotated_time, expire_time, absolute_expire_time)
+            SELECT $23, $2, $1, $31, $10, $16, $24, $25, $26, $27, $37, $28, $29, $30, $3, $3, $36, $38
+              FROM verdict WHERE outcome = 'signed_in'
+        ), notice AS (
+            INSERT INTO outbox (outbox_id, realm_id, account_id, kind, address_mac, payload, priority, create_time, due_time, expire_time)
+            SELECT $39, $2, $1, $40, $41, $42, $43, $3, $3, $44 FROM verdict
+             WHERE outcome = 'signed_in' AND $39::uuid IS NOT NULL AND EXISTS (SELECT FROM devices WHERE account_id = $1)
+        ), event AS (
+            INSERT INTO events (event_id, realm_id, account_id, kind, client_id, create_time, details, personal)
+            SELECT $9, $2, $1, outcome, $10, $3,
+                   CASE WHEN outcome = 'signed_in' THEN $11::jsonb ELSE $11::jsonb - '{session_id,two_factor_verified}'::text[] END, $12
+              FROM verdict WHERE outcome IN ('signed_in', 'wrong_code')
+        )
+        SELECT v.outcome, k.generation AS device_generation, k.salt AS device_salt, v.session_id
+          FROM verdict v LEFT JOIN known k ON true
+        """,
+        account_id,
+        at.realm_id,
+        at.now,
+        at.bucket,
+        at.ceiling,
+        at.waits,
+        at.network,
+        at.hour,
+        at.event_id,
+        at.client_id,
+        at.details,
+        at.personal,
+        handle_hash,
+        binding_hash,
+        proof,
+        epoch,
+        code.kind,
+        code.factor_id,
+        code.step,
+        code.slot,
+        code.slot_hash,
+        code.slot_ok,
+        session.session_id,
+        session.salt,
+        session.audience,
+        session.amr,
+        session.aal,
+        session.second_factor_time,
+        session.ip_address,
+        session.user_agent,
+        device.device_id,
+        device.known,
+        at.unknown_ceiling,
+        device.salt,
+        device.presented_generation,
+        session.expire_time,
+        session.auth_time,
+        session.absolute_expire_time,
+        notice and notice.outbox_id,
+        notice and notice.kind,
+        notice and notice.address_mac,
+        notice and notice.payload,
+        notice and notice.priority,
+        notice and notice.expire_time,
+    )
+    assert row is not None
+    return Verdict(row["outcome"], row["device_generation"], row["device_salt"]), row["session_id"]

@@ -1,0 +1,110 @@
+"""Connections to PostgreSQL: how they are made, and what a statement runs on."""
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    _Plain = asyncpg.Connection[asyncpg.Record]
+else:
+    _Plain = asyncpg.Connection  # generic in the stubs only
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+"""The process's connections, at most as many as the setting `database_pool_size` says."""
+
+Connection: TypeAlias = (
+    "asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+)
+"""What a statement runs on: the pool for one autocommit statement, or the connection of a `transaction`."""
+
+_CONNECT_SECONDS: Final = 5.0
+_COMMAND_SECONDS: Final = 15.0
+# Behind PgBouncer these stand in ignore_startup_parameters, and on the role by ALTER ROLE ... SET.
+_SERVER_SETTINGS: Final = {
+    "application_name": "twofold",
+    "timezone": "UTC",
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    # A client that vanished must not hold locks, nor the snapshot horizon that revocations are read by.
+    "idle_in_transaction_session_timeout": "10s",
+}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class InsecureDatabase(Exception):
+    """The database's URL would send secrets over a network to whoever answers; the text holds no part of the URL."""
+
+
+class _Connection(_Plain):
+    """A connection that is given back without a round trip: no statement of ours changes a session's state.
+
+    A transaction left open is still rolled back.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def open_pool(url: str, size: int) -> Pool:
+    """Connect and check that the database answers; statements are prepared once per connection and kept.
+
+    Times are UTC, `uuid` is uuid.UUID, `jsonb` a decoded value. Raises InsecureDatabase, OSError or asyncpg's errors.
+    """
+    demand_safe(url)
+    return await asyncpg.create_pool(
+        url,
+        min_size=min(2, size),
+        max_size=size,
+        connection_class=_Connection,
+        init=_prepare_connection,
+        server_settings=_SERVER_SETTINGS,
+        timeout=_CONNECT_SECONDS,
+        command_timeout=_COMMAND_SECONDS,
+        statement_cache_size=500,
+        max_cached_statement_lifetime=0,  # 0: for ever; planning again costs five times the statement
+    )
+
+
+@contextlib.asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection with a transaction (READ COMMITTED) that commits at the end, or rolls back on any exception.
+
+    Nothing slow belongs inside: no hashing, no sending.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection
+
+
+def demand_safe(url: str) -> None:
+    """Pass a URL that stays on this machine or proves the server by certificate. Raises InsecureDatabase."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+    except ValueError:
+        raise InsecureDatabase("the database's URL cannot be read") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise InsecureDatabase("the database's URL must begin with postgresql://")
+    named = parts.netloc.rpartition("@")[2] or ",".join(query.get("host", [])) or os.environ.get("PGHOST", "")
+    mode = query.get("sslmode", [os.environ.get("PGSSLMODE", "")])[-1]
+    if mode != "verify-full" and not all(_is_local(unquote(host)) for host in named.split(",")):
+        raise InsecureDatabase("a database outside this machine needs sslmode=verify-full in its URL")
+
+
+def _is_local(host: str) -> bool:
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    # No name at all: the default UNIX socket.
+    return not host or host.startswith("/") or host in _LOOPBACK
+
+
+async def _prepare_connection(connection: "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[Any]") -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")

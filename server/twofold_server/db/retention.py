@@ -1,0 +1,62 @@
+"""What is over is deleted, a batch at a time; of every realm, so no realm stands in these statements."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from twofold_server.db import outbox
+from twofold_server.db.pool import Connection
+
+BATCH: Final = 1000
+
+
+async def delete_expired(db: Connection, now: datetime) -> int:
+    """Delete up to a batch of each kind of row that nothing reads any more; how many the largest batch had."""
+    deleted = [
+        await db.execute(
+            """
+            DELETE FROM tickets WHERE ticket_id IN (SELECT ticket_id FROM tickets WHERE expire_time < $1 LIMIT $2)
+            """,
+            now - timedelta(days=1),
+            BATCH,
+        ),
+        await db.execute(
+            """
+            DELETE FROM resend_waits WHERE key_mac IN (SELECT key_mac FROM resend_waits WHERE expire_time < $1 LIMIT $2)
+            """,
+            now,
+            BATCH,
+        ),
+        await db.execute(
+            """
+            DELETE FROM unknown_identifiers WHERE identifier_mac IN (SELECT identifier_mac FROM unknown_identifiers WHERE expire_time < $1 LIMIT $2)
+            """,
+            now,
+            BATCH,
+        ),
+        await db.execute(
+            """
+            DELETE FROM network_failures WHERE (realm_id, network, hour) IN (SELECT realm_id, network, hour FROM network_failures WHERE hour < $1 LIMIT $2)
+            """,
+            now - timedelta(days=1),
+            BATCH,
+        ),
+        await db.execute(
+            """
+            DELETE FROM revocations WHERE revocation_id IN (SELECT revocation_id FROM revocations WHERE expire_time < $1 LIMIT $2)
+            """,
+            now,
+            BATCH,
+        ),
+        await db.execute(
+            """
+            DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions WHERE absolute_expire_time < $1 LIMIT $2)
+            """,
+            now - timedelta(days=1),
+            BATCH,
+        ),
+    ]
+    return max(
+        await outbox.forget_ended(db, now - timedelta(days=30), BATCH), *(int(d.rpartition(" ")[2]) for d in deleted)
+    )

@@ -1,0 +1,112 @@
+"""What a message becomes: decided when it is sent, not when it is caused, so that the caller's answer tells nothing."""
+
+import re
+from typing import Final
+from urllib.parse import urlencode
+
+from twofold_server.crypto import tokens
+from twofold_server.crypto.keyring import SealBroken
+from twofold_server.db import outbox
+from twofold_server.db.outbox import Claimed
+from twofold_server.db.pool import Connection
+from twofold_server.delivery.mail import DeliveryError, Mail, build, clean_text, clean_title
+from twofold_server.delivery.rendering import Lifetime, Templates
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.messages import RULES, MessageKind, Messages, Payload
+from twofold_server.domain.realms import Realm
+from twofold_server.domain.values import EmailAddress
+
+ACTIVATION_PATH: Final = "/activate"
+ALREADY_REGISTERED: Final = "already_registered"
+# An operator's own, so `twofold@localhost` and names of a private network are as good as any.
+_SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+
+class NotWorthSending(DeliveryError):
+    """The message is to end unsent, in `state`, for `reason` (no body, no address)."""
+
+    def __init__(self, state: outbox.End, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+
+
+class Letters:
+    """Makes mails of messages."""
+
+    __slots__ = ("_clock", "_db", "_messages", "_sender", "_templates")
+
+    def __init__(self, db: Connection, messages: Messages, templates: Templates, sender: str, clock: Clock) -> None:
+        """`sender` is the bare address that mails come from; their name is the realm's. Raises ValueError."""
+        if not _SENDER.fullmatch(sender):
+            raise ValueError("The sender of mail is a bare ASCII address, such as no-reply@example.com.")
+        self._db = db
+        self._messages = messages
+        self._templates = templates
+        self._sender = sender
+        self._clock = clock
+
+    async def write(self, message: Claimed, realm: Realm) -> Mail:
+        """Write the mail of a claimed message.
+
+        Raises NotWorthSending, PermanentFailure, UnknownKey (this worker lacks the key yet) or jinja2.TemplateError.
+        """
+        try:
+            kind = MessageKind(message.kind)
+        except ValueError:
+            raise NotWorthSending("dead", "no such kind") from None
+        try:
+            payload = self._messages.open(message.realm_id, message.account_id, message.outbox_id, message.payload)
+        except SealBroken:
+            raise NotWorthSending("dead", "the payload does not open") from None
+        template, link = kind.value, ""
+        if kind is MessageKind.ACTIVATION:
+            token = await self._live_token(message, payload)
+            if await outbox.account_exists(self._db, message.realm_id, EmailAddress.parse(payload.to).key):
+                template = ALREADY_REGISTERED
+            else:
+                link = self._link(realm, ACTIVATION_PATH, token)
+        return self._mail(message, realm, payload, kind, template, link)
+
+    async def _live_token(self, message: Claimed, payload: Payload) -> str:
+        token = payload.params.get("token", "")
+        handle_hash = tokens.token_hash(token)
+        if (
+            message.ticket_id is None
+            or handle_hash is None
+            or not await outbox.ticket_is_live(
+                self._db, message.realm_id, message.ticket_id, handle_hash, self._clock()
+            )
+        ):
+            raise NotWorthSending("superseded", "its ticket is spent, replaced or was never made")
+        return token
+
+    def _link(self, realm: Realm, path: str, token: str) -> str:
+        # From the realm's settings alone: a host that a caller sent would carry the token there (CVE-2023-49097).
+        return f"{realm.settings.link_base_url.rstrip('/')}{path}?{urlencode({'token': token})}"
+
+    def _mail(
+        self, message: Claimed, realm: Realm, payload: Payload, kind: MessageKind, template: str, link: str
+    ) -> Mail:
+        product = clean_title(realm.settings.mail_from_name) or clean_title(realm.display_name) or "Twofold"
+        values: dict[str, object] = {name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown}
+        values |= {
+            "product": product,
+            "link": link,
+            "lifetime": Lifetime.of(message.expire_time - message.create_time),
+            "expire_time": message.expire_time,
+            "time": message.create_time,
+        }
+        languages = tuple(filter(None, (payload.language, realm.settings.language_code)))
+        words = self._templates.render(template, languages, values)
+        return build(
+            outbox_id=message.outbox_id,
+            template=template,
+            create_time=message.create_time,
+            now=self._clock(),
+            sender=self._sender,
+            sender_name=product,
+            to=payload.to,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+        )

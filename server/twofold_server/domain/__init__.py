@@ -1,0 +1,1 @@
+"""The rules of Twofold: knows no wire format and no SQL."""

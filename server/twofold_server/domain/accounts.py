@@ -1,0 +1,158 @@
+"""Accounts: shown, changed, given another password, deleted; and their sign-in history."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from twofold_server.crypto.blocklist import Advice
+from twofold_server.db import accounts as db_accounts
+from twofold_server.db import events as db_events
+from twofold_server.db import outbox as db_outbox
+from twofold_server.db.accounts import AccountRow
+from twofold_server.db.events import SignInRow
+from twofold_server.db.pool import Connection, Pool
+from twofold_server.db.sessions import SessionRow
+from twofold_server.domain.attempts import Origin
+from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.errors import SessionEnded
+from twofold_server.domain.messages import MessageKind, Messages
+from twofold_server.domain.passwords import Passwords, scheme_of
+from twofold_server.domain.proofs import Proven, SessionProofs
+from twofold_server.domain.realms import Realm
+from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn, carry_over
+from twofold_server.domain.values import DisplayName, LanguageCode, NewPassword, Password, SecondFactor
+
+
+class Accounts:
+    """The account of a session."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        passwords: Passwords,
+        proofs: SessionProofs,
+        session_tokens: SessionTokens,
+        messages: Messages,
+        log: SecurityLog,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._passwords = passwords
+        self._proofs = proofs
+        self._tokens = session_tokens
+        self._messages = messages
+        self._log = log
+        self._clock = clock
+
+    async def get(self, session: ActiveSession) -> AccountRow:
+        """The account. Raises SessionEnded where it is gone."""
+        found = await db_accounts.get(self._pool, session.realm_id, session.account_id)
+        if found is None:
+            raise SessionEnded
+        return found
+
+    async def update(
+        self, session: ActiveSession, *, display_name: DisplayName | None, language: LanguageCode | None
+    ) -> AccountRow:
+        """Change what is given. Raises SessionEnded where the account is gone."""
+        found = await db_accounts.update(
+            self._pool,
+            session.realm_id,
+            session.account_id,
+            display_name=None if display_name is None else display_name.text,
+            language_code=None if language is None else language.text,
+            now=self._clock(),
+        )
+        if found is None:
+            raise SessionEnded
+        return found
+
+    async def sign_ins(self, session: ActiveSession, before: UUID | None, limit: int) -> list[SignInRow]:
+        """The account's attempts to sign in, the newest first."""
+        return await db_events.sign_ins(self._pool, session.realm_id, session.account_id, before, limit)
+
+    async def change_password(
+        self, realm: Realm, session: ActiveSession, origin: Origin, present: Password, new: NewPassword
+    ) -> tuple[SignedIn, Advice]:
+        """Set another password.
+
+        Ends every other session and every device's trust by the epoch; this session is carried over.
+        """
+        account = await self.get(session)
+        advice = await self._passwords.demand_acceptable(
+            realm,
+            new,
+            "new_password",
+            [account.email, account.email.partition("@")[0], account.display_name, realm.display_name],
+        )
+        hash = await self._passwords.hash(new)
+        sealed, scheme = self._passwords.seal(realm.realm_id, session.account_id, hash), scheme_of(hash)
+
+        async def effect(tx: Connection, proven: Proven) -> SessionRow:
+            row = await carry_over(tx, session, second_factor=None, now=proven.now, auth_time=proven.now)
+            await db_accounts.set_password(
+                tx, realm.realm_id, session.account_id, hash=sealed, scheme=scheme, now=proven.now
+            )
+            await self._log.record(
+                tx,
+                realm,
+                session,
+                origin,
+                "password_changed",
+                MessageKind.PASSWORD_CHANGED,
+                email=account.email,
+                language=account.language_code,
+                params={"name": account.display_name},
+            )
+            return row
+
+        row = await self._proofs.demand(realm, session, origin, present, effect)
+        return SignedIn(row, await self._tokens.access(realm, row, session.token_audience)), advice
+
+    async def delete(
+        self,
+        realm: Realm,
+        session: ActiveSession,
+        origin: Origin,
+        password: Password,
+        second_factor: SecondFactor | None,
+    ) -> None:
+        """Delete the account and all that it owns, at once and for good."""
+        account = await self.get(session)
+
+        async def effect(tx: Connection, proven: Proven) -> None:
+            await db_accounts.delete(
+                tx,
+                realm.realm_id,
+                session.account_id,
+                revocation_id=uuid7(),
+                revocation_expire=proven.now + REVOCATION_LIFE,
+            )
+            await db_events.write(
+                tx,
+                event_id=uuid7(),
+                realm_id=realm.realm_id,
+                account_id=session.account_id,
+                kind="account_deleted",
+                client_id=origin.client_id,
+                now=proven.now,
+                details={},
+                personal=None,
+            )
+            await db_outbox.insert(
+                tx,
+                self._messages.prepare(
+                    realm.realm_id,
+                    MessageKind.ACCOUNT_DELETED,
+                    to=account.email,
+                    language=account.language_code or realm.settings.language_code,
+                    params={"name": account.display_name},
+                ),
+            )
+
+        await self._proofs.demand(
+            realm, session, origin, password, effect, code="where_enrolled", second_factor=second_factor
+        )

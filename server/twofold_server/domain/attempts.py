@@ -1,0 +1,123 @@
+"""Attempt budgets: how many wrong secrets an authenticator takes, and how long it then stays closed.
+
+The count stands in the authenticator's own row, in two buckets: unknown devices together, and known ones. The
+statement that gives a verdict is the one that counts it. Failures before the wait, the waits and the ceilings are the
+realm's. Source: NIST SP 800-63B-4, 3.2.2; ASVS 6.3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from uuid_utils.compat import uuid7
+
+from twofold_server.db.sign_in import Attempt
+from twofold_server.domain.errors import TooManyAttempts
+from twofold_server.domain.realms import Realm
+from twofold_server.domain.values import Client
+
+UNKNOWN: Final = 1
+KNOWN: Final = 2
+# As in the SQL function live_failures: so long after the last failure a count is forgotten.
+FORGOTTEN_AFTER: Final = timedelta(days=30)
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a call comes from: the calling service, and the end user's side as far as it is believed."""
+
+    client_id: str
+    client: Client
+
+    @property
+    def personal(self) -> dict[str, Any]:
+        return {"ip_address": self.client.ip_address, "user_agent": self.client.user_agent}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The two counts of one authenticator, by bucket."""
+
+    failures: Sequence[int]
+    wait_until: Sequence[datetime]
+
+    def live(self, bucket: int, now: datetime) -> int:
+        """The failures that still count."""
+        return 0 if self.wait_until[bucket - 1] < now - FORGOTTEN_AFTER else self.failures[bucket - 1]
+
+    def is_open(self, bucket: int, realm: Realm, now: datetime) -> bool:
+        """Whether an attempt would be judged. Only advice before a hash; the statement that counts judges again."""
+        return self.live(bucket, now) < ceiling(realm, bucket) and self.wait_until[bucket - 1] <= now
+
+    def counted(self, bucket: int, realm: Realm, now: datetime) -> tuple[list[int], list[datetime]]:
+        """The counts after one more failure."""
+        failures, wait_until = list(self.failures), list(self.wait_until)
+        failures[bucket - 1] = self.live(bucket, now) + 1
+        wait_until[bucket - 1] = now + realm.waits[min(failures[bucket - 1], len(realm.waits)) - 1]
+        return failures, wait_until
+
+    def cleared(self, bucket: int, realm: Realm) -> tuple[list[int], list[datetime]] | None:
+        """The counts after a right secret.
+
+        None if there is nothing to clear. A known device reopens the other bucket at its ceiling.
+        """
+        failures, wait_until = list(self.failures), list(self.wait_until)
+        buckets = [bucket]
+        if bucket == KNOWN and failures[UNKNOWN - 1] >= ceiling(realm, UNKNOWN):
+            buckets.append(UNKNOWN)
+        if not any(failures[b - 1] for b in buckets):
+            return None
+        for b in buckets:
+            failures[b - 1], wait_until[b - 1] = 0, NEVER
+        return failures, wait_until
+
+
+def ceiling(realm: Realm, bucket: int) -> int:
+    """How many failures close a bucket for good."""
+    return realm.settings.known_ceiling if bucket == KNOWN else realm.settings.unknown_ceiling
+
+
+def refusal(realm: Realm, until: datetime | None, now: datetime) -> TooManyAttempts:
+    """Say that a budget is closed, and until when.
+
+    At its ceiling there is no such time, and the longest wait is told.
+    """
+    left = (until - now).total_seconds() if until is not None else 0.0
+    return TooManyAttempts(retry_after=left if left > 0 else realm.settings.longest_wait.total_seconds())
+
+
+def hour_of(now: datetime) -> datetime:
+    """The hour that a network's failures are counted in."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def demand_network(realm: Realm, client: Client, failures: int, now: datetime) -> None:
+    """Refuse a network that failed too often this hour.
+
+    Failures alone are counted, and known devices are never asked.
+    """
+    limit = realm.settings.network_failures_per_hour if client.stated else realm.settings.caller_failures_per_hour
+    if failures >= limit:
+        raise TooManyAttempts(retry_after=(hour_of(now) + timedelta(hours=1) - now).total_seconds())
+
+
+def attempt(realm: Realm, origin: Origin, bucket: int, now: datetime, details: dict[str, Any]) -> Attempt:
+    """What a verdict writes beside its own."""
+    return Attempt(
+        realm_id=realm.realm_id,
+        client_id=origin.client_id,
+        now=now,
+        bucket=bucket,
+        ceiling=ceiling(realm, bucket),
+        unknown_ceiling=ceiling(realm, UNKNOWN),
+        waits=list(realm.waits),
+        network=origin.client.network,
+        hour=hour_of(now),
+        event_id=uuid7(),
+        details=details | {"known_device": bucket == KNOWN},
+        personal=origin.personal,
+    )

@@ -1,0 +1,282 @@
+"""What the rules raise: the docstring is the message that a caller reads, `reason` the contract, `status` the gRPC
+code's name.
+
+Only the boundary turns these into gRPC statuses. No message holds anything that the caller sent or that is secret.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A field and what is wrong with it, or a precondition's (type, subject) and what to do."""
+
+    field: str
+    description: str
+
+
+class TwofoldError(Exception):
+    """The call failed."""
+
+    reason: ClassVar[str] = "INTERNAL"
+    status: ClassVar[str] = "INTERNAL"
+    field: ClassVar[str] = ""
+
+    def __init__(
+        self, *, field: str = "", retry_after: float | None = None, metadata: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(self.message)
+        self.named_field = field or self.field
+        self.retry_after = retry_after
+        self.metadata = metadata or {}
+
+    @property
+    def message(self) -> str:
+        return " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """The bad fields; at most 20 reach the caller."""
+        return (Violation(self.named_field, self.message),) if self.named_field else ()
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        """(type, subject, description) of each state that forbids the call."""
+        return ()
+
+
+class InvalidFields(TwofoldError):
+    """The request has invalid fields."""
+
+    reason = "INVALID_FIELDS"
+    status = "INVALID_ARGUMENT"
+
+    def __init__(self, bad: Sequence[Violation]) -> None:
+        super().__init__()
+        self.bad = tuple(bad)
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        return self.bad
+
+
+class MessageTooLong(TwofoldError):
+    """The message is longer than this server takes."""
+
+    reason = "MESSAGE_TOO_LONG"
+    status = "INVALID_ARGUMENT"
+
+
+class InvalidCredentials(TwofoldError):
+    """The e-mail address or the password is wrong."""
+
+    reason = "INVALID_CREDENTIALS"
+    status = "UNAUTHENTICATED"
+
+
+class InvalidSecondFactor(TwofoldError):
+    """The code is wrong, expired or already used. Ask for a new one; if that fails too, check that the clock of the
+    device is set automatically (30 seconds either way are forgiven)."""
+
+    reason = "INVALID_SECOND_FACTOR"
+    status = "UNAUTHENTICATED"
+
+
+class SecondFactorRequired(TwofoldError):
+    """A second factor is enrolled: send a code with this call."""
+
+    reason = "SECOND_FACTOR_REQUIRED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SECOND_FACTOR", "account", self.message),)
+
+
+class TooManyAttempts(TwofoldError):
+    """Too many wrong attempts. Wait before the next one; until then the right secret is refused as well."""
+
+    reason = "TOO_MANY_ATTEMPTS"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class AccountLocked(TwofoldError):
+    """The account is locked. Support can unlock it."""
+
+    reason = "ACCOUNT_LOCKED"
+    status = "PERMISSION_DENIED"
+
+
+class SessionRequired(TwofoldError):
+    """The user's access token is missing: send it in the metadata `twofold-session`."""
+
+    reason = "SESSION_REQUIRED"
+    status = "UNAUTHENTICATED"
+
+
+class SessionInvalid(TwofoldError):
+    """The token is not one that this caller may use here. Sign in again."""
+
+    reason = "SESSION_INVALID"
+    status = "UNAUTHENTICATED"
+
+
+class SessionExpired(TwofoldError):
+    """The access token has expired. Refresh the session and call again."""
+
+    reason = "SESSION_EXPIRED"
+    status = "UNAUTHENTICATED"
+
+
+class SessionEnded(TwofoldError):
+    """The session is over. Sign in again."""
+
+    reason = "SESSION_ENDED"
+    status = "UNAUTHENTICATED"
+
+
+class SessionReused(TwofoldError):
+    """An old refresh token was presented: somebody else may hold a copy, so the session has been ended."""
+
+    reason = "SESSION_REUSED"
+    status = "UNAUTHENTICATED"
+
+
+class RecentPasswordRequired(TwofoldError):
+    """The password must have been proven in this session within the last 10 minutes: StepUp with the password."""
+
+    reason = "RECENT_PASSWORD_REQUIRED"
+    status = "PERMISSION_DENIED"
+
+
+class RecentTwoFactorRequired(TwofoldError):
+    """A second factor must have been proven in this session within the last 10 minutes: StepUp and FinishChallenge."""
+
+    reason = "RECENT_TWO_FACTOR_REQUIRED"
+    status = "PERMISSION_DENIED"
+
+
+class CallerUnknown(TwofoldError):
+    """The calling service is not known: send its credential in the metadata `authorization: Bearer ...`."""
+
+    reason = "CALLER_UNKNOWN"
+    status = "UNAUTHENTICATED"
+
+
+class CallerNotPermitted(TwofoldError):
+    """The calling service has no grant for this method here."""
+
+    reason = "CALLER_NOT_PERMITTED"
+    status = "PERMISSION_DENIED"
+
+
+class RealmNotFound(TwofoldError):
+    """No such realm for this caller. A caller with grants in several realms must name one."""
+
+    reason = "REALM_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "realm_id"
+
+
+class TicketNotFound(TwofoldError):
+    """The token is unknown, expired, already used, made for something else, or bound to another device. Begin the step
+    again."""
+
+    reason = "TICKET_NOT_FOUND"
+    status = "NOT_FOUND"
+
+
+class FactorNotFound(TwofoldError):
+    """The account has no such factor."""
+
+    reason = "FACTOR_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "factor_id"
+
+
+class SessionNotFound(TwofoldError):
+    """The account has no such session."""
+
+    reason = "SESSION_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "session_id"
+
+
+class TwoFactorNotEnrolled(TwofoldError):
+    """The account has no such second factor: enrol one first."""
+
+    reason = "TWO_FACTOR_NOT_ENROLLED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SECOND_FACTOR", "account", self.message),)
+
+
+class LastFactor(TwofoldError):
+    """This is the account's last factor: to turn two-factor off, use DisableTwoFactor."""
+
+    reason = "LAST_FACTOR"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("LAST_FACTOR", "account", self.message),)
+
+
+class FactorLimitReached(TwofoldError):
+    """The account has as many factors of this kind as it may have: remove one first."""
+
+    reason = "FACTOR_LIMIT_REACHED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("FACTOR_LIMIT", "account", self.message),)
+
+
+class ChangedMeanwhile(TwofoldError):
+    """The account changed while the call was under way. Nothing was done; call again."""
+
+    reason = "CHANGED_MEANWHILE"
+    status = "ABORTED"
+
+
+class ResendTooSoon(TwofoldError):
+    """A message was sent a moment ago. Check the spam folder, and wait before asking again."""
+
+    reason = "RESEND_TOO_SOON"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class Overloaded(TwofoldError):
+    """The server has as much work as it can do. Nothing was counted; come again shortly."""
+
+    reason = "OVERLOADED"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class DeadlineTooShort(TwofoldError):
+    """The deadline leaves less time than the work needs, so it was not begun."""
+
+    reason = "DEADLINE_TOO_SHORT"
+    status = "DEADLINE_EXCEEDED"
+
+
+class DatabaseUnavailable(TwofoldError):
+    """The database cannot be reached at the moment."""
+
+    reason = "DATABASE_UNAVAILABLE"
+    status = "UNAVAILABLE"
+
+
+class ServerDraining(TwofoldError):
+    """This server is stopping: connect again."""
+
+    reason = "SERVER_DRAINING"
+    status = "UNAVAILABLE"

@@ -1,0 +1,151 @@
+"""What Twofold writes to people: the kinds of message, and how one is prepared for the outbox."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.db.outbox import OutboxRow
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.values import AccountId, EmailAddress, RealmId, TicketId
+
+URGENT: Final = 1
+NOTICE: Final = 5
+_NOTICE_LIFE: Final = timedelta(days=7)
+
+
+class MessageKind(StrEnum):
+    """Why a message is sent. What it says is the template of the same name."""
+
+    ACTIVATION = "activation"
+    NEW_DEVICE = "new_device"
+    PASSWORD_CHANGED = "password_changed"
+    TWO_FACTOR_ENABLED = "two_factor_enabled"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    TWO_FACTOR_DISABLED = "two_factor_disabled"
+    BACKUP_CODES_CHANGED = "backup_codes_changed"
+    ACCOUNT_DELETED = "account_deleted"
+    SESSION_REUSED = "session_reused"
+    DEVICE_REUSED = "device_reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a kind is treated.
+
+    `life`: how long it is worth sending; None where the ticket decides, so that `expire_time` is required.
+    `secrets`: parameters that no template is given as they are. `shown`: those that one is, cleaned.
+    `budgeted`: a stranger can cause it, so that an address gets only so many an hour.
+    """
+
+    priority: int = NOTICE
+    life: timedelta | None = _NOTICE_LIFE
+    shown: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    budgeted: bool = False
+
+
+_WHERE: Final = frozenset({"name", "ip_address", "user_agent"})
+_FACTOR: Final = _WHERE | {"factor_name", "factor_kind"}
+
+RULES: Final[Mapping[MessageKind, Rule]] = {
+    MessageKind.ACTIVATION: Rule(URGENT, None, frozenset({"name"}), frozenset({"token"}), budgeted=True),
+    MessageKind.NEW_DEVICE: Rule(shown=_WHERE),
+    MessageKind.PASSWORD_CHANGED: Rule(shown=_WHERE),
+    MessageKind.TWO_FACTOR_ENABLED: Rule(shown=_FACTOR),
+    MessageKind.FACTOR_ADDED: Rule(shown=_FACTOR),
+    MessageKind.FACTOR_REMOVED: Rule(shown=_FACTOR),
+    MessageKind.TWO_FACTOR_DISABLED: Rule(shown=_WHERE),
+    MessageKind.BACKUP_CODES_CHANGED: Rule(shown=_WHERE),
+    MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
+    MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
+    MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
+}
+# Kinds that share one budget for each address.
+BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is sealed in a message's row: to whom, in which language, and what it tells."""
+
+    to: str = field(repr=False)
+    language: str
+    params: Mapping[str, str] = field(repr=False)
+
+
+class Messages:
+    """Prepares messages for the outbox and opens them for its worker. Does no I/O."""
+
+    __slots__ = ("_clock", "_keyring")
+
+    def __init__(self, keyring: Keyring, clock: Clock) -> None:
+        self._keyring = keyring
+        self._clock = clock
+
+    def prepare(
+        self,
+        realm_id: RealmId | str,
+        kind: MessageKind,
+        *,
+        to: EmailAddress | str,
+        account_id: AccountId | UUID | None = None,
+        ticket_id: TicketId | UUID | None = None,
+        language: str = "",
+        expire_time: datetime | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> OutboxRow:
+        """Make the row of a message, due at once, for the statement that causes it to insert.
+
+        `expire_time` is the end of the ticket that a link belongs to; a notice is worth sending for 7 days. `params`
+        are those of the kind's rule, each at most 1024 characters long; what is missing is empty.
+        Raises ValueError for an address that is none, a parameter that the kind does not have, or a missing end.
+        """
+        rule = RULES[kind]
+        address = to if isinstance(to, EmailAddress) else EmailAddress.parse(to)
+        given = dict(params or {})
+        if unknown := given.keys() - rule.shown - rule.secrets:
+            raise ValueError(f"{kind} has no parameter {', '.join(sorted(unknown))}")
+        now = self._clock()
+        if rule.life is None and expire_time is None:
+            raise ValueError(f"{kind} needs the expire_time of its ticket")
+        end = expire_time if expire_time is not None else now + (rule.life or _NOTICE_LIFE)
+        outbox_id = uuid7()
+        text = json.dumps(
+            {"to": address.text, "language": language, "params": {name: value[:1024] for name, value in given.items()}},
+        )
+        return OutboxRow(
+            outbox_id=outbox_id,
+            realm_id=realm_id,
+            account_id=account_id,
+            ticket_id=ticket_id,
+            kind=kind.value,
+            address_mac=address_mac(self._keyring, realm_id, address),
+            payload=self._keyring.seal(text.encode(), _place(realm_id, account_id, outbox_id)),
+            priority=rule.priority,
+            create_time=now,
+            due_time=now,
+            expire_time=end,
+        )
+
+    def open(self, realm_id: RealmId | str, account_id: UUID | None, outbox_id: UUID, sealed: bytes) -> Payload:
+        """Open a row's payload. Raises SealBroken where it was altered or moved, UnknownKey for a key not held here."""
+        content = json.loads(self._keyring.open(sealed, _place(realm_id, account_id, outbox_id)))
+        return Payload(content["to"], content["language"], content["params"])
+
+
+def address_mac(keyring: Keyring, realm_id: RealmId | str, address: EmailAddress) -> bytes:
+    """Return what stands for an address in the outbox: 32 bytes, the same for each of its spellings."""
+    # The prefix keeps it apart from the MACs of unknown sign-in names: a dump must not join the two tables.
+    return keyring.identifier_mac(realm_id, f"mail:{address.key}")
+
+
+def _place(realm_id: str, account_id: UUID | None, outbox_id: UUID) -> Place:
+    return Place("outbox", "payload", realm_id, str(account_id) if account_id else "", str(outbox_id))

@@ -1,0 +1,124 @@
+"""Passwords: which may be set, how they are sealed and checked, and the work that is done where there is none."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from twofold_server.crypto import blocklist
+from twofold_server.crypto.hash_engine import HashEngine, HashQueueFull
+from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.passwords import BcryptCost, HashParameters, parse_stored
+from twofold_server.db import accounts as db_accounts
+from twofold_server.db.pool import Connection
+from twofold_server.domain.errors import InvalidFields, Overloaded, Violation
+from twofold_server.domain.realms import Realm
+from twofold_server.domain.values import NewPassword, Password
+
+_PROPORTIONS_SECONDS = 300.0
+
+
+class Passwords:
+    """Checks passwords against stored hashes, and makes new ones, all in the hash engine."""
+
+    def __init__(self, db: Connection, keyring: Keyring, engine: HashEngine) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._engine = engine
+        self._proportions: dict[str, tuple[float, list[tuple[str, int]]]] = {}
+
+    async def demand_acceptable(
+        self, realm: Realm, new: NewPassword, field: str, inputs: list[str]
+    ) -> blocklist.Advice:
+        """Refuse a password that is too short for the realm or a common one; return zxcvbn's advice on it.
+
+        `inputs` are words that an attacker would try first, such as the address. Raises InvalidFields (ASVS 6.2.1,
+        6.2.4).
+        """
+        minimum = realm.settings.password_minimum
+        if len(new.text) < minimum:
+            raise InvalidFields([Violation(field, f"Shorter than {minimum} characters.")])
+        folded = new.text.casefold()
+        if blocklist.is_common(new.text) or any(len(i) >= 4 and folded == i.casefold() for i in inputs):
+            raise InvalidFields([Violation(field, "Among the passwords that are tried first. Choose another one.")])
+        try:
+            return await self._engine.run(blocklist.advice, new.text, inputs)
+        except HashQueueFull as error:
+            raise Overloaded(retry_after=error.retry_after_seconds) from None
+
+    async def hash(self, new: NewPassword | Password) -> bytes:
+        """Hash a new password, or anew one that was right; the hash is not sealed yet."""
+        try:
+            return await self._engine.hash(new.text)
+        except HashQueueFull as error:
+            raise Overloaded(retry_after=error.retry_after_seconds) from None
+
+    async def verify(self, stored: bytes, password: Password, *, account: str, known_device: bool = False) -> bool:
+        """Say whether the password is the one hashed. Raises Overloaded before any work."""
+        try:
+            return await self._engine.verify(stored, password.text, account=account, known_device=known_device)
+        except HashQueueFull as error:
+            raise Overloaded(retry_after=error.retry_after_seconds) from None
+
+    async def decoy(self, realm: Realm, password: Password, identifier_mac: bytes, *, account: str) -> None:
+        """Do the work of a wrong password for an identifier without one, in the proportions of the realm's own
+        hashes.
+        """
+        parameters = await self._decoy_parameters(realm, identifier_mac)
+        try:
+            await self._engine.decoy(parameters, password.text, account=account)
+        except HashQueueFull as error:
+            raise Overloaded(retry_after=error.retry_after_seconds) from None
+
+    async def _decoy_parameters(self, realm: Realm, identifier_mac: bytes) -> HashParameters | BcryptCost:
+        read_at, schemes = self._proportions.get(realm.realm_id, (0.0, []))
+        if not read_at or time.monotonic() - read_at > _PROPORTIONS_SECONDS:
+            # Marked as read first: of calls that come at once, one reads.
+            self._proportions[realm.realm_id] = (time.monotonic(), schemes)
+            schemes = await db_accounts.password_schemes(self._db, realm.realm_id)
+            self._proportions[realm.realm_id] = (time.monotonic(), schemes)
+        total = sum(n for _, n in schemes)
+        if not total:
+            return self._engine.parameters
+        # The same identifier always draws the same cost, as an account's hash stays the same from one attempt to the
+        # next.
+        place = int.from_bytes(identifier_mac[:8]) % total
+        for scheme, n in schemes:
+            place -= n
+            if place < 0:
+                return parse_scheme(scheme)
+        return self._engine.parameters
+
+    def needs_rehash(self, stored: bytes) -> bool:
+        """Say whether a hash is of another scheme or cost than those made now."""
+        return self._engine.needs_rehash(stored)
+
+    def seal(self, realm_id: str, account_id: UUID, hash: bytes) -> bytes:
+        """Seal a hash for its row."""
+        return self._keyring.seal(hash, _place(realm_id, account_id))
+
+    def open(self, realm_id: str, account_id: UUID, sealed: bytes) -> bytes:
+        """Open the hash of a row."""
+        return self._keyring.open(sealed, _place(realm_id, account_id))
+
+
+def scheme_of(stored: bytes) -> str:
+    """The algorithm and cost of a hash, such as `argon2id:19456,2,1`: kept in the open, for the proportions of
+    decoys.
+    """
+    parameters = parse_stored(stored).parameters
+    if isinstance(parameters, BcryptCost):
+        return f"bcrypt:{parameters.cost}"
+    return f"argon2id:{parameters.memory_kib},{parameters.time_cost},{parameters.parallelism}"
+
+
+def parse_scheme(scheme: str) -> HashParameters | BcryptCost:
+    """The parameters of `scheme_of`."""
+    name, _, costs = scheme.partition(":")
+    if name == "bcrypt":
+        return BcryptCost(int(costs))
+    return HashParameters(*(int(c) for c in costs.split(",")))
+
+
+def _place(realm_id: str, account_id: UUID) -> Place:
+    return Place("password_credentials", "hash", realm_id, str(account_id), str(account_id))

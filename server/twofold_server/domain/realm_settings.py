@@ -1,0 +1,252 @@
+"""What a realm may set: each setting with unit, default, limits and where its default comes from."""
+
+# ruff: noqa: RUF009 (the functions called for defaults return dataclasses.field)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from twofold_server.domain.values import Audience, DisplayName, LanguageCode
+
+Stored = int | bool | str | list[str]
+Value = int | bool | str | timedelta | tuple[str, ...]
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
+_TRUE: Final = frozenset({"true", "yes", "on"})
+_FALSE: Final = frozenset({"false", "no", "off"})
+
+
+class SettingRefused(ValueError):
+    """A realm's setting is unknown, malformed or out of its limits; the text names it and what it takes."""
+
+
+def _duration(doc: str, default: int, minimum: int, maximum: int) -> timedelta:
+    """A duration, in seconds."""
+    limits = {"doc": doc, "minimum": timedelta(seconds=minimum), "maximum": timedelta(seconds=maximum)}
+    found: timedelta = field(default=timedelta(seconds=default), metadata=limits)
+    return found
+
+
+def _count(doc: str, default: int, minimum: int, maximum: int) -> int:
+    found: int = field(default=default, metadata={"doc": doc, "minimum": minimum, "maximum": maximum})
+    return found
+
+
+def _text(doc: str, default: str, *, choices: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+    return field(default=default, metadata={"doc": doc, "choices": choices})
+
+
+_DAY: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class RealmSettings:
+    """The settings of a realm. Made by `of`, which checks them."""
+
+    password_minimum: int = _count("Code points of a new password at least (ASVS 6.2.1; NIST: 15).", 8, 8, 64)
+    activation_lifetime: timedelta = _duration("Life of an activation link.", 2 * _DAY, 600, 14 * _DAY)
+    resend_wait: timedelta = _duration("Wait before a message is sent again.", 60, 10, 3600)
+    resend_limit: int = _count("Times that a sign-up's link is sent again.", 5, 1, 20)
+    challenge_lifetime: timedelta = _duration("Life of a sign-in's pending second factor (NIST).", 600, 60, 3600)
+    enrollment_lifetime: timedelta = _duration("Life of a begun enrolment.", 600, 60, 3600)
+    access_token_lifetime: timedelta = _duration("Life of an access token (RFC 9068).", 300, 60, 900)
+    session_idle: timedelta = _duration("A session ends unless refreshed (NIST 2.1.3).", 30 * _DAY, 300, 90 * _DAY)
+    session_absolute: timedelta = _duration("A session's longest life (NIST 2.1.3).", 30 * _DAY, 300, 365 * _DAY)
+    aal2_lifetime: timedelta = _duration("AAL2 lasts since the factor's proof (NIST 2.2.3).", _DAY, 300, 30 * _DAY)
+    aal2_idle: timedelta = _duration("AAL2 ends unless refreshed within (NIST 2.2.3).", 3600, 300, 30 * _DAY)
+    aal2_end: Literal["downgrade", "end"] = _text(
+        "What follows AAL2's end: the session goes on as AAL1, or ends.", "downgrade", choices=("downgrade", "end")
+    )
+    recent_proof: timedelta = _duration("A proof counts as recent for (NIST).", 600, 60, 3600)
+    totp_drift_steps: int = _count("Steps of 30 s forgiven on either side (RFC 6238 5.2).", 1, 0, 2)
+    totp_issuer: str = _text("Issuer that authenticator apps show. Empty: the realm's name.", "")
+    unknown_ceiling: int = _count("Failures that close an authenticator to unknown devices (NIST 3.2.2).", 80, 5, 100)
+    known_ceiling: int = _count("Failures that close it to known devices (NIST 3.2.2).", 20, 5, 100)
+    free_failures: int = _count("The failure that the first wait follows.", 5, 1, 20)
+    first_wait: timedelta = _duration("The first wait; each further one doubles (NIST 3.2.2).", 30, 1, 3600)
+    longest_wait: timedelta = _duration("The longest wait.", 3600, 1, _DAY)
+    network_failures_per_hour: int = _count("Failures an hour of one network of users.", 100, 5, 1_000_000)
+    caller_failures_per_hour: int = _count(
+        "Failures an hour of a caller that may not state its client.", 10_000, 5, 1_000_000_000
+    )
+    mails_per_address_per_hour: int = _count("Mails an hour that strangers can cause to one address.", 10, 1, 1000)
+    global_addresses_only: bool = field(
+        default=False, metadata={"doc": "Refuse loopback and private addresses as those of end users."}
+    )
+    audiences: tuple[str, ...] = field(
+        default=("twofold",), metadata={"doc": "Audiences of access tokens (RFC 9068), the first by default."}
+    )
+    link_base_url: str = _text(
+        "Where links in mails lead: the front end's https URL; http on loopback alone.", "http://localhost:3000"
+    )
+    mail_from_name: str = _text("Sender's name in mails. Empty: the realm's name.", "")
+    language_code: str = _text("BCP 47 tag of messages where neither account nor caller says.", "en")
+    max_factors_per_kind: int = _count("Factors of one kind that an account may have.", 5, 1, 20)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> RealmSettings:
+        """The settings from what is stored: `preset`, and each that differs from it (durations in seconds).
+
+        Raises SettingRefused.
+        """
+        overrides = dict(stored)
+        preset = overrides.pop("preset", "default")
+        if preset not in PRESETS:
+            raise SettingRefused(f"preset: one of {', '.join(PRESETS)}.")
+        # A setting that a newer release wrote is left alone, so that an older one still runs on its rows.
+        known = {f.name for f in fields(cls)}
+        chosen = {**PRESETS[preset], **overrides}
+        values = {name: _checked(name, value) for name, value in chosen.items() if name in known}
+        # Each value was checked against the type of the field of its name.
+        settings = cls(**values)  # type: ignore[arg-type]
+        settings._check_together()
+        return settings
+
+    def _check_together(self) -> None:
+        if self.session_idle > self.session_absolute:
+            raise SettingRefused("session_idle: at most session_absolute.")
+        if self.first_wait > self.longest_wait:
+            raise SettingRefused("first_wait: at most longest_wait.")
+        if self.free_failures > min(self.known_ceiling, self.unknown_ceiling):
+            raise SettingRefused("free_failures: at most known_ceiling and unknown_ceiling.")
+
+    @property
+    def waits(self) -> tuple[timedelta, ...]:
+        """How long to wait after the first, second, ... failure; the last holds for all that follow."""
+        waits = [timedelta(0)] * (self.free_failures - 1)
+        wait = self.first_wait
+        while wait < self.longest_wait:
+            waits.append(wait)
+            wait *= 2
+        return (*waits, self.longest_wait)
+
+
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "default": {},
+    # NIST SP 800-63B-4: 15 characters where the password may stand alone, links of 24 h, the current step alone.
+    "nist": {"password_minimum": 15, "activation_lifetime": _DAY, "totp_drift_steps": 0},
+}
+
+
+def docs() -> list[tuple[str, str, str]]:
+    """(name, default as text, one line of documentation) of every setting."""
+    return [(f.name, show(f.default), str(f.metadata["doc"])) for f in fields(RealmSettings)]
+
+
+def show(value: object) -> str:
+    """A setting's value as `parse` reads it."""
+    match value:
+        case timedelta():
+            seconds = int(value.total_seconds())
+            unit = next(u for u in "dhms" if seconds % _UNITS[u] == 0)
+            return f"{seconds // _UNITS[unit]}{unit}"
+        case tuple():
+            return ",".join(str(part) for part in value)
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
+
+
+def parse(name: str, text: str) -> Stored:
+    """A setting from text to what is stored: durations as `90s`, `10m`, `24h`, `2d` or seconds, lists by commas.
+
+    Raises SettingRefused.
+    """
+    text = text.strip()
+    if name == "preset":
+        if text not in PRESETS:
+            raise SettingRefused(f"preset: one of {', '.join(PRESETS)}.")
+        return text
+    default = _field(name).default
+    match default:
+        case bool():
+            if text.casefold() not in _TRUE | _FALSE:
+                raise SettingRefused(f"{name}: true or false.")
+            stored: Stored = text.casefold() in _TRUE
+        case int():
+            if not (text.isascii() and text.isdigit() and len(text) <= 10):
+                raise SettingRefused(f"{name}: a whole number.")
+            stored = int(text)
+        case timedelta():
+            found = _DURATION.fullmatch(text)
+            if found is None:
+                raise SettingRefused(f"{name}: a duration such as 90s, 10m, 24h or 2d.")
+            stored = int(found[1]) * _UNITS[found[2] or "s"]
+        case tuple():
+            stored = [part.strip() for part in text.split(",")]
+        case _:
+            stored = text
+    _checked(name, stored)
+    return stored
+
+
+def _field(name: str) -> Field[Value]:
+    for known in fields(RealmSettings):
+        if known.name == name:
+            return known
+    raise SettingRefused(f"{name}: no such setting; `realm show --settings` lists them.")
+
+
+def _checked(name: str, stored: object) -> Value:
+    known = _field(name)
+    default, limits = known.default, known.metadata
+    match default:
+        case bool():
+            if not isinstance(stored, bool):
+                raise SettingRefused(f"{name}: true or false.")
+            return stored
+        case int() | timedelta():
+            if not isinstance(stored, int) or isinstance(stored, bool) or abs(stored) > 10**10:
+                raise SettingRefused(f"{name}: a whole number.")
+            value = timedelta(seconds=stored) if isinstance(default, timedelta) else stored
+            if not limits["minimum"] <= value <= limits["maximum"]:
+                raise SettingRefused(f"{name}: from {show(limits['minimum'])} to {show(limits['maximum'])}.")
+            return value
+        case tuple():
+            if not isinstance(stored, list) or not 1 <= len(stored) <= 50 or len(set(stored)) != len(stored):
+                raise SettingRefused(f"{name}: 1 to 50 different ones.")
+            return tuple(_checked_text(name, part) for part in stored)
+        case _:
+            text = _checked_text(name, stored)
+            if limits.get("choices") and text not in limits["choices"]:
+                raise SettingRefused(f"{name}: one of {', '.join(limits['choices'])}.")
+            return text
+
+
+def _checked_text(name: str, stored: object) -> str:
+    if not isinstance(stored, str):
+        raise SettingRefused(f"{name}: text.")
+    try:
+        match name:
+            case "audiences":
+                return Audience.parse(stored or "an empty one is none").text
+            case "language_code":
+                return LanguageCode.parse(stored).text
+            case "link_base_url":
+                return _base_url(stored)
+            case _:
+                return DisplayName.parse(stored).text
+    except ValueError as error:
+        raise SettingRefused(f"{name}: {error}") from None
+
+
+def _base_url(text: str) -> str:
+    # Only this URL ever stands in a mail: what a caller sends as host is never looked at (CVE-2023-49097).
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("Not a URL.") from None
+    plain = text.isascii() and text.isprintable() and " " not in text and len(text) <= 512
+    if not plain or not host or parts.query or parts.fragment or parts.username is not None or "?" in text:
+        raise ValueError("An https URL of at most 512 ASCII characters, without user, query and fragment.")
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in {"localhost", "127.0.0.1", "::1"}):
+        raise ValueError("An https URL; http on loopback alone.")
+    return text.rstrip("/")

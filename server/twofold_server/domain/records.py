@@ -1,0 +1,8 @@
+"""What the ground floor returns, under the names by which the top floor packs it."""
+
+from twofold_server.db.accounts import AccountRow
+from twofold_server.db.events import SignInRow
+from twofold_server.db.factors import FactorRow
+from twofold_server.db.sessions import SessionRow
+
+__all__ = ["AccountRow", "FactorRow", "SessionRow", "SignInRow"]

@@ -1,0 +1,296 @@
+"""Signing in: one read, the hash, and one statement that judges, counts and writes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Final
+
+from uuid_utils.compat import uuid7
+
+from twofold_server.crypto import tokens
+from twofold_server.crypto.keyring import Keyring
+from twofold_server.db import devices as db_devices
+from twofold_server.db import outbox as db_outbox
+from twofold_server.db import sign_in as db_sign_in
+from twofold_server.db.outbox import OutboxRow
+from twofold_server.db.pool import Pool
+from twofold_server.db.sign_in import Code, Found
+from twofold_server.domain.attempts import (
+    KNOWN,
+    UNKNOWN,
+    Budget,
+    Origin,
+    attempt,
+    demand_network,
+    hour_of,
+    refusal,
+)
+from twofold_server.domain.challenges import Challenged, challenge_place, code_refusal, kinds_of
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.errors import (
+    AccountLocked,
+    ChangedMeanwhile,
+    InvalidCredentials,
+    InvalidSecondFactor,
+    Overloaded,
+)
+from twofold_server.domain.factors import Factors, kind_of
+from twofold_server.domain.messages import MessageKind, Messages
+from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row
+from twofold_server.domain.passwords import Passwords, scheme_of
+from twofold_server.domain.realms import Realm
+from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.values import BackupCode, EmailAddress, Password, SecondFactor
+
+_READS: Final = 3
+
+
+class SignIns:
+    """Signs users in, in one call or two."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        keyring: Keyring,
+        passwords: Passwords,
+        factors: Factors,
+        session_tokens: SessionTokens,
+        messages: Messages,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._keyring = keyring
+        self._passwords = passwords
+        self._factors = factors
+        self._tokens = session_tokens
+        self._messages = messages
+        self._clock = clock
+
+    async def sign_in(
+        self,
+        realm: Realm,
+        email: EmailAddress,
+        password: Password,
+        second_factor: SecondFactor | None,
+        audience: str,
+        origin: Origin,
+    ) -> SignedIn | Challenged:
+        """Sign in with a password and, where one is owed and given, a second factor.
+
+        An address without an account costs the same work and the same writes, and gets the same answers. Raises
+        InvalidCredentials, InvalidSecondFactor, TooManyAttempts, AccountLocked, ChangedMeanwhile, Overloaded.
+        """
+        identifier_mac = self._keyring.identifier_mac(realm.realm_id, email.key)
+        verified: tuple[bytes, bool] | None = None
+        for _ in range(_READS):
+            found = await self._read(realm, email, identifier_mac, second_factor, origin)
+            known = await self._is_known(realm, found, origin)
+            bucket = KNOWN if known else UNKNOWN
+            now = self._clock()
+            if not known:
+                demand_network(realm, origin.client, found.network_failures, now)
+            self._demand_open(realm, found, bucket, now)
+            account = identifier_mac.hex()
+            if found.account_id is None or found.hash is None:
+                await self._passwords.decoy(realm, password, identifier_mac, account=account)
+                right = False
+            elif verified is not None and verified[0] == found.hash:
+                right = verified[1]
+            else:
+                stored = self._passwords.open(realm.realm_id, found.account_id, found.hash)
+                right = await self._passwords.verify(stored, password, account=account, known_device=known)
+                verified = found.hash, right
+            # The time of the verdict, not of the read: the hash may have waited in the queue.
+            now = self._clock()
+            if not right:
+                await self._wrong_password(realm, found, identifier_mac, bucket, origin, now)
+            result = await self._right_password(
+                realm, found, second_factor, known, audience, origin, identifier_mac, now
+            )
+            if result is None:
+                continue
+            if isinstance(result, SignedIn):
+                await self._rehash(realm, found, password)
+            return result
+        raise ChangedMeanwhile
+
+    async def _read(
+        self,
+        realm: Realm,
+        email: EmailAddress,
+        identifier_mac: bytes,
+        second_factor: SecondFactor | None,
+        origin: Origin,
+    ) -> Found:
+        device = origin.client.device
+        return await db_sign_in.read(
+            self._pool,
+            realm_id=realm.realm_id,
+            email_key=email.key,
+            identifier_mac=identifier_mac,
+            network=origin.client.network,
+            hour=hour_of(self._clock()),
+            device_id=device.device_id if device else None,
+            device_inner=self._tokens.device_inner(device) if device else None,
+            device_proof=tokens.mac_proof(device.mac) if device else None,
+            slot=second_factor.slot if isinstance(second_factor, BackupCode) else None,
+        )
+
+    async def _is_known(self, realm: Realm, found: Found, origin: Origin) -> bool:
+        """Whether the device counts as known; one of which an old token comes is a copy, and ends."""
+        device = origin.client.device
+        if device is None or found.device_id is None or found.device_generation is None:
+            return False
+        if device.generation >= found.device_generation - 1:
+            # Newer than the row's: a restored database. Nothing is ended, and nothing is believed.
+            return device.generation <= found.device_generation
+        if await db_devices.end_stolen(
+            self._pool, realm.realm_id, found.device_id, client_id=origin.client_id, now=self._clock(), event_id=uuid7()
+        ):
+            await db_outbox.insert(self._pool, self._notice(realm, found, MessageKind.DEVICE_REUSED, origin))
+        return False
+
+    def _demand_open(self, realm: Realm, found: Found, bucket: int, now: datetime) -> None:
+        """Refuse before the hash what the count would refuse after it, for accounts and unknown identifiers alike."""
+        if found.failures is not None and found.wait_until is not None:
+            budget = Budget(found.failures, found.wait_until)
+        elif found.unknown_failures is not None and found.unknown_wait_until is not None:
+            budget = Budget((found.unknown_failures,), (found.unknown_wait_until,))
+            bucket = UNKNOWN
+        else:
+            return
+        if not budget.is_open(bucket, realm, now):
+            raise refusal(realm, budget.wait_until[bucket - 1], now)
+
+    async def _wrong_password(
+        self, realm: Realm, found: Found, identifier_mac: bytes, bucket: int, origin: Origin, now: datetime
+    ) -> None:
+        at = attempt(realm, origin, bucket, now, {})
+        if found.account_id is not None:
+            outcome = await db_sign_in.finish_wrong_password(self._pool, at, found.account_id)
+        else:
+            outcome = await db_sign_in.finish_unknown_identifier(self._pool, at, identifier_mac)
+        if outcome == "wrong_password":
+            raise InvalidCredentials
+        await self._refuse_password(realm, found, identifier_mac, bucket, now)
+
+    async def _refuse_password(
+        self, realm: Realm, found: Found, identifier_mac: bytes, bucket: int, now: datetime
+    ) -> None:
+        until = await db_sign_in.budget_end(self._pool, realm.realm_id, found.account_id, identifier_mac, bucket)
+        raise refusal(realm, until, now)
+
+    async def _right_password(
+        self,
+        realm: Realm,
+        found: Found,
+        second_factor: SecondFactor | None,
+        known: bool,
+        audience: str,
+        origin: Origin,
+        identifier_mac: bytes,
+        now: datetime,
+    ) -> SignedIn | Challenged | None:
+        """Judge behind the right password; None if the account moved and must be read again."""
+        assert found.account_id is not None
+        code = await self._code(realm, found, second_factor, known)
+        now = max(now, self._clock())
+        bucket = KNOWN if known else UNKNOWN
+        session = new_session(
+            realm, origin, now, audience, second_factor if code.owed == "given" else None, auth_time=now
+        )
+        device = new_device(
+            found.device_id, known, origin.client.device.generation if known and origin.client.device else 0
+        )
+        challenge, challenged = None, None
+        if code.owed == "none":
+            challenge, challenged = self._challenge(realm, found, origin, audience, known, now)
+        verdict = await db_sign_in.finish_right_password(
+            self._pool,
+            attempt(realm, origin, bucket, now, details_of(session, second_factor if code.owed == "given" else None)),
+            account_id=found.account_id,
+            epoch=found.epoch,
+            second_factor=found.second_factor,
+            code=code,
+            session=session,
+            device=device,
+            challenge=challenge,
+            notice=None if known else self._notice(realm, found, MessageKind.NEW_DEVICE, origin),
+        )
+        match verdict.outcome:
+            case "signed_in":
+                row = session_row(realm, found.account_id, found.epoch, session, device, origin, now)
+                return await finished(self._tokens, realm, row, session, verdict, device)
+            case "challenged":
+                return challenged
+            case "moved":
+                return None
+            case "locked":
+                raise AccountLocked
+            case "code_exhausted":
+                raise code_refusal(realm, found, kind_of(second_factor) if second_factor else "", bucket, now)
+            case "wrong_code":
+                raise InvalidSecondFactor
+        await self._refuse_password(realm, found, identifier_mac, bucket, now)
+        return None
+
+    async def _code(self, realm: Realm, found: Found, second_factor: SecondFactor | None, known: bool) -> Code:
+        if not found.second_factor:
+            return Code("not_owed")
+        if second_factor is None:
+            return Code("none")
+        return await self._factors.verify(realm, found, second_factor, known_device=known)
+
+    def _challenge(
+        self, realm: Realm, found: Found, origin: Origin, audience: str, known: bool, now: datetime
+    ) -> tuple[db_sign_in.NewChallenge, Challenged]:
+        token, handle_hash = tokens.new_secret_token()
+        binding, binding_hash = tokens.new_secret_token()
+        ticket_id = uuid7()
+        expire_time = now + realm.settings.challenge_lifetime
+        device = origin.client.device
+        payload = {
+            "audience": audience,
+            "auth_time": now.isoformat(),
+            "generation": device.generation if known and device else 0,
+            "ip_address": origin.client.ip_address,
+            "user_agent": origin.client.user_agent,
+        }
+        sealed = self._keyring.seal(
+            json.dumps(payload).encode(), challenge_place(realm.realm_id, found.account_id, ticket_id)
+        )
+        kinds = kinds_of(found.factor_kinds, found.backup_codes_left)
+        return (
+            db_sign_in.NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time),
+            Challenged(token, binding, expire_time, kinds),
+        )
+
+    def _notice(self, realm: Realm, found: Found, kind: MessageKind, origin: Origin) -> OutboxRow:
+        return self._messages.prepare(
+            realm.realm_id,
+            kind,
+            to=found.email,
+            account_id=found.account_id,
+            language=found.language_code or origin.client.language_code or realm.settings.language_code,
+            params={"ip_address": origin.client.ip_address, "user_agent": origin.client.user_agent},
+        )
+
+    async def _rehash(self, realm: Realm, found: Found, password: Password) -> None:
+        """Replace a hash of another cost by one of today's; whoever signed in just now knows the password."""
+        assert found.account_id is not None
+        assert found.hash is not None
+        if not self._passwords.needs_rehash(self._passwords.open(realm.realm_id, found.account_id, found.hash)):
+            return
+        try:
+            new = await self._passwords.hash(password)
+        except Overloaded:
+            return  # The next sign-in will do.
+        await db_sign_in.rehash(
+            self._pool,
+            realm.realm_id,
+            found.account_id,
+            old=found.hash,
+            new=self._passwords.seal(realm.realm_id, found.account_id, new),
+            scheme=scheme_of(new),
+        )

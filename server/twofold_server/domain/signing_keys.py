@@ -1,0 +1,92 @@
+"""The keys of access tokens: one set for the deployment, private parts sealed, switched by each row's time on every
+worker alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from twofold_server.crypto.access_tokens import SigningKey, VerificationKey
+from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.db import signing_keys as rows
+from twofold_server.db.pool import Pool
+from twofold_server.domain.clock import Clock
+
+_READ_AGAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKey:
+    """A key as verifiers get it."""
+
+    key: VerificationKey
+    publish_time: datetime
+    sign_time: datetime
+    retire_time: datetime | None
+
+
+class SigningKeys:
+    """The current set, read again every 30 s; the first key is made where there is none."""
+
+    def __init__(self, pool: Pool, keyring: Keyring, clock: Clock) -> None:
+        self._pool = pool
+        self._keyring = keyring
+        self._clock = clock
+        self._read_at = float("-inf")
+        self._signing: list[tuple[datetime, datetime | None, SigningKey]] = []
+        self._published: list[PublishedKey] = []
+        self._verification: dict[str, VerificationKey] = {}
+
+    async def signing(self) -> SigningKey:
+        """The key that signs now: the newest whose time has come."""
+        await self._fresh()
+        now = self._clock()
+        usable = [key for start, end, key in self._signing if start <= now and (end is None or now < end)]
+        return usable[-1]
+
+    async def verification(self) -> Mapping[str, VerificationKey]:
+        """The keys by id that a token may have been signed with."""
+        await self._fresh()
+        return self._verification
+
+    async def published(self) -> list[PublishedKey]:
+        """The keys that verifiers are given, those that will sign soon among them."""
+        await self._fresh()
+        return self._published
+
+    async def _fresh(self) -> None:
+        if time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
+            return
+        now = self._clock()
+        found = await rows.all_current(self._pool, now)
+        if not found:
+            await rows.add_first(self._pool, self._new_row(now))
+            found = await rows.all_current(self._pool, now)
+        signing: list[tuple[datetime, datetime | None, SigningKey]] = []
+        published: list[PublishedKey] = []
+        for row in found:
+            key = SigningKey.from_pkcs8(row.key_id, self._keyring.open(row.private_key, _place(row.key_id)))
+            signing.append((row.sign_time, row.retire_time, key))
+            published.append(PublishedKey(key.verification_key(), row.publish_time, row.sign_time, row.retire_time))
+        self._signing, self._published = signing, published
+        self._verification = {p.key.kid: p.key for p in published}
+        self._read_at = time.monotonic()
+
+    def _new_row(self, now: datetime) -> rows.SigningKeyRow:
+        # The very first key signs at once: no verifier can hold an older set.
+        key = SigningKey.generate()
+        return rows.SigningKeyRow(
+            key_id=key.kid,
+            private_key=self._keyring.seal(key.pkcs8(), _place(key.kid)),
+            public_key=key.verification_key().spki(),
+            publish_time=now,
+            sign_time=now,
+            retire_time=None,
+        )
+
+
+def _place(key_id: str) -> Place:
+    return Place("signing_keys", "private_key", "", "", key_id)

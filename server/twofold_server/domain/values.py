@@ -1,0 +1,284 @@
+"""What comes in by the door: typed values that are right by construction.
+
+Each `parse` takes what was sent and returns the value or raises ValueError with a text for the caller, which never
+repeats what was sent. Past the door nothing is checked for shape again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import NewType, Self
+from uuid import UUID
+
+import email_validator
+
+from twofold_server.crypto import backup_codes, tokens
+
+RealmId = NewType("RealmId", str)
+AccountId = NewType("AccountId", UUID)
+SessionId = NewType("SessionId", UUID)
+FactorId = NewType("FactorId", UUID)
+DeviceId = NewType("DeviceId", UUID)
+TicketId = NewType("TicketId", UUID)
+
+MAXIMUM_EMAIL = 254
+MAXIMUM_PASSWORD = 256
+MAXIMUM_NAME = 64
+MAXIMUM_USER_AGENT = 512
+
+_REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def parse_realm_id(text: str) -> RealmId:
+    """A realm's name: 1 to 63 lower-case letters, digits and inner hyphens."""
+    if not _REALM.fullmatch(text):
+        raise ValueError("Not a realm id: 1 to 63 lower-case letters, digits and inner hyphens.")
+    return RealmId(text)
+
+
+def parse_id(text: str) -> UUID:
+    """An id as Twofold shows it: a UUID in lower case with hyphens."""
+    if not _UUID.fullmatch(text):
+        raise ValueError("Not an id: 36 characters, as Twofold returned it.")
+    return UUID(text)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """An e-mail address: `text` as it was written, `key` by which it is unique (NFKC, casefold).
+
+    At most 254 characters, RFC 5321. Every spelling of one address has one key, so that counts and uniqueness
+    can't be slipped past by case or look-alike forms (CVE-2025-24806).
+    """
+
+    text: str
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        if len(text) > MAXIMUM_EMAIL:
+            raise ValueError(f"Longer than {MAXIMUM_EMAIL} characters.")
+        try:
+            found = email_validator.validate_email(text, check_deliverability=False, allow_domain_literal=False)
+        except email_validator.EmailNotValidError:
+            # The library's text quotes what was sent.
+            raise ValueError("Not an e-mail address.") from None
+        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", found.normalized).casefold())
+        if len(key) > MAXIMUM_EMAIL or key.count("@") != 1 or any(c.isspace() for c in key):
+            raise ValueError("Not an e-mail address.")
+        return cls(found.normalized, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A password that somebody claims: any text of 1 to 256 code points, NFC (NIST SP 800-63B-4, 3.1.1.2)."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        if len(text) > MAXIMUM_PASSWORD:
+            raise ValueError(f"Longer than {MAXIMUM_PASSWORD} code points.")
+        return cls(unicodedata.normalize("NFC", text))
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A password to be set: 8 to 256 code points, NFC.
+
+    The realm's minimum and the blocklist are judged by the rules.
+    """
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str, minimum: int = 8) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        # Before the normalisation: what is composed of a million marks would cost time first.
+        if len(text) > MAXIMUM_PASSWORD:
+            raise ValueError(f"Longer than {MAXIMUM_PASSWORD} code points.")
+        if "\x00" in text:
+            raise ValueError("A password can't hold a NUL character.")
+        text = unicodedata.normalize("NFC", text)
+        if len(text) < minimum:
+            raise ValueError(f"Shorter than {minimum} characters.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """The token of a ticket, link or step as it is searched for: SHA-256 of 256 random bits.
+
+    The second secret alike.
+    """
+
+    hash: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        found = tokens.token_hash(text)
+        if found is None:
+            raise ValueError("Not a token: 43 characters, as Twofold returned it.")
+        return cls(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TotpCode:
+    """Six digits; spaces are forgiven, as apps show codes in two groups."""
+
+    digits: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > 32:
+            raise ValueError("A code has 6 digits.")
+        digits = "".join(text.split())
+        if not digits:
+            raise ValueError("Required.")
+        # isdigit alone takes Arabic-Indic and other digits, which int() would read as well.
+        if not (digits.isascii() and digits.isdigit()):
+            raise ValueError("A code has digits only.")
+        if len(digits) != 6:
+            raise ValueError("A code has 6 digits.")
+        return cls(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCode:
+    """A backup code: its slot and its 80 bits in canonical text."""
+
+    slot: str
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        found = backup_codes.normalize(text) if len(text) <= 64 else None
+        if found is None:
+            raise ValueError("Not a backup code: a letter and 16 characters, such as C-7Q2M-XK4T-9ZRA-B1DE.")
+        return cls(found.slot, found.text)
+
+
+SecondFactor = TotpCode | BackupCode
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayName:
+    """What a user or factor is called: at most 64 code points, no control, format (bidi) or line-break characters, NFC.
+
+    Names end up in mails and pages of others: no link either.
+    """
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > MAXIMUM_NAME:
+            raise ValueError(f"Longer than {MAXIMUM_NAME} characters.")
+        text = unicodedata.normalize("NFC", text).strip()
+        if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and c != "\u200d" for c in text):
+            raise ValueError("Has control, direction or line-break characters.")
+        if "://" in text or "www." in text.casefold():
+            raise ValueError("A name can't hold a link.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageCode:
+    """A BCP 47 tag of at most 35 characters; empty for none."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if text and (len(text) > 35 or not _LANGUAGE.fullmatch(text)):
+            raise ValueError("Not a language tag such as en or pt-BR.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who an access token is for, printable ASCII of at most 255 characters; empty for the default."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > 255 or not all("!" <= c <= "~" for c in text):
+            raise ValueError("Not an audience: at most 255 printable ASCII characters.")
+        return cls(text)
+
+
+def parse_ip_address(text: str) -> str:
+    """A unicast address in its canonical text; an IPv4 address mapped into IPv6 counts as IPv4."""
+    if len(text) > 45:
+        raise ValueError("Not an IP address.")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("Not an IP address.") from None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError("An address of the end user has no zone.")
+        address = address.ipv4_mapped or address
+    if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
+        raise ValueError("Not a unicast address.")
+    return str(address)
+
+
+_PRIVATE = tuple(
+    ipaddress.ip_network(n)
+    for n in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "100.64.0.0/10",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+def network_of(address: str) -> str:
+    """The network whose failures are counted together: an IPv4 address, an IPv6 /64.
+
+    Loopback and private ones are one each.
+    """
+    parsed = ipaddress.ip_address(address)
+    if parsed.is_loopback:
+        return "loopback"
+    if any(parsed in network for network in _PRIVATE):
+        return "private"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+    return str(parsed)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The end user's side of a call, as far as the caller is believed.
+
+    `network` is what failures are counted under: the end user's network, or the caller's own where it may not state
+    one. `device` is unverified: its MAC is checked in the statement that uses it.
+    """
+
+    network: str
+    ip_address: str = ""
+    user_agent: str = ""
+    device: tokens.DeviceParts | None = None
+    language_code: str = ""
+    stated: bool = False

@@ -1,0 +1,34 @@
+"""What the clock calls beside the outbox: so far, deleting what is over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from twofold_server.db import retention
+from twofold_server.db.pool import Pool
+from twofold_server.domain.clock import Clock
+
+_PAUSE_SECONDS: Final = 60.0
+# The rest has its turn a minute later: clearing a backlog must not crowd out the calls.
+_MOST_BATCHES: Final = 100
+
+
+class Retention:
+    """Deletes what is over, each minute, in batches that hold no lock for long; any number of workers may run it."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Run until cancelled. What it raises, a database that is gone among it, ends it: whoever runs it starts it again."""
+        while True:  # noqa: ASYNC110 (a pause, not a wait for something)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await self.run_once()
+
+    async def run_once(self) -> None:
+        """Delete all that is over now."""
+        for _ in range(_MOST_BATCHES):
+            if await retention.delete_expired(self._pool, self._clock()) < retention.BATCH:
+                return

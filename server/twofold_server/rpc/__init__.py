@@ -1,0 +1,1 @@
+"""The top floor of calls: gRPC and protobuf are known here alone."""

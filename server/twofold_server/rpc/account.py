@@ -1,0 +1,138 @@
+"""AccountService: proto in, proto out."""
+
+from __future__ import annotations
+
+from twofold.v1 import account_pb2
+from twofold_server.domain.accounts import Accounts
+from twofold_server.domain.attempts import Origin
+from twofold_server.domain.paging import Pages
+from twofold_server.domain.realms import Realms
+from twofold_server.domain.sessions import SignedIn, demand_audience
+from twofold_server.domain.sign_in import SignIns
+from twofold_server.domain.sign_up import SignUps
+from twofold_server.domain.values import Handle, NewPassword, Password
+from twofold_server.rpc import packing
+from twofold_server.rpc.call import Call
+from twofold_server.rpc.door import reading
+
+
+class AccountServicer:
+    """Accounts: signed up, activated, signed in to, changed and deleted."""
+
+    def __init__(self, realms: Realms, sign_ups: SignUps, sign_ins: SignIns, accounts: Accounts, pages: Pages) -> None:
+        self._realms = realms
+        self._sign_ups = sign_ups
+        self._sign_ins = sign_ins
+        self._accounts = accounts
+        self._pages = pages
+
+    async def SignUp(self, request: account_pb2.SignUpRequest, call: Call) -> account_pb2.SignUpResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            email = door.email()
+            password = door.new_password("password", realm.settings.password_minimum)
+            display_name = door.display_name("display_name")
+            language = door.language_code("language_code")
+            client = door.client(call)
+        result = await self._sign_ups.sign_up(
+            realm, email, password, display_name, language, Origin(call.caller.name, client)
+        )
+        return account_pb2.SignUpResponse(
+            sign_up_binding=result.sign_up_binding,
+            resend_time=packing.timestamp(result.resend_time),
+            password_advice=packing.advice(result.advice),
+        )
+
+    async def ResendActivation(
+        self, request: account_pb2.ResendActivationRequest, call: Call
+    ) -> account_pb2.ResendActivationResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            email = door.email()
+            binding = door.handle("sign_up_binding")
+            door.client(call)
+        resend_time = await self._sign_ups.resend(realm, email, binding)
+        return account_pb2.ResendActivationResponse(resend_time=packing.timestamp(resend_time))
+
+    async def ActivateAccount(
+        self, request: account_pb2.ActivateAccountRequest, call: Call
+    ) -> account_pb2.ActivateAccountResponse:
+        proof: Handle | Password | NewPassword
+        with reading(request) as door:
+            handle = door.handle("activation_token")
+            match door.one_of("proof"):
+                case "sign_up_binding":
+                    proof = door.handle("sign_up_binding")
+                case "password":
+                    proof = door.password()
+                case _:
+                    proof = door.new_password()
+            client = door.client(call)
+        row = await self._sign_ups.activate(call.realms, handle, proof, Origin(call.caller.name, client))
+        return account_pb2.ActivateAccountResponse(account=packing.account(row))
+
+    async def SignIn(self, request: account_pb2.SignInRequest, call: Call) -> account_pb2.SignInResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            email = door.email()
+            door.one_of("first_factor")
+            password = door.password()
+            second_factor = door.second_factor("second_factor", required=False)
+            audience = door.audience()
+            client = door.client(call)
+        result = await self._sign_ins.sign_in(
+            realm, email, password, second_factor, demand_audience(realm, audience), Origin(call.caller.name, client)
+        )
+        if isinstance(result, SignedIn):
+            return account_pb2.SignInResponse(signed_in=packing.signed_in(result))
+        return account_pb2.SignInResponse(challenge=packing.challenge(result))
+
+    async def GetAccount(self, request: account_pb2.GetAccountRequest, call: Call) -> account_pb2.GetAccountResponse:
+        return account_pb2.GetAccountResponse(account=packing.account(await self._accounts.get(call.user)))
+
+    async def UpdateAccount(
+        self, request: account_pb2.UpdateAccountRequest, call: Call
+    ) -> account_pb2.UpdateAccountResponse:
+        with reading(request) as door:
+            paths = door.update_mask({"display_name", "language_code"})
+            display_name = door.display_name("account.display_name") if "display_name" in paths else None
+            language = door.language_code("account.language_code") if "language_code" in paths else None
+        row = await self._accounts.update(call.user, display_name=display_name, language=language)
+        return account_pb2.UpdateAccountResponse(account=packing.account(row))
+
+    async def ChangePassword(
+        self, request: account_pb2.ChangePasswordRequest, call: Call
+    ) -> account_pb2.ChangePasswordResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            door.one_of("reauthentication.proof")
+            present = door.password("reauthentication.password")
+            new = door.new_password("new_password", realm.settings.password_minimum)
+            client = door.client(call)
+        result, advice = await self._accounts.change_password(
+            realm, call.user, Origin(call.caller.name, client), present, new
+        )
+        return account_pb2.ChangePasswordResponse(
+            session=packing.session(result.session, result.session.session_id),
+            tokens=packing.tokens(result.tokens),
+            password_advice=packing.advice(advice),
+        )
+
+    async def DeleteAccount(
+        self, request: account_pb2.DeleteAccountRequest, call: Call
+    ) -> account_pb2.DeleteAccountResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            door.one_of("reauthentication.proof")
+            password = door.password("reauthentication.password")
+            second_factor = door.second_factor("second_factor", required=False)
+            client = door.client(call)
+        await self._accounts.delete(realm, call.user, Origin(call.caller.name, client), password, second_factor)
+        return account_pb2.DeleteAccountResponse()
+
+    async def ListSignIns(self, request: account_pb2.ListSignInsRequest, call: Call) -> account_pb2.ListSignInsResponse:
+        with reading(request) as door:
+            page = door.page(call, self._pages)
+        rows = await self._accounts.sign_ins(call.user, page.after, page.size + 1)
+        shown, token = self._pages.cut(call.scope, rows, page.size, lambda row: row.event_id)
+        return account_pb2.ListSignInsResponse(sign_ins=[packing.sign_in(row) for row in shown], next_page_token=token)

@@ -1,0 +1,66 @@
+"""What a servicer is told about the call that it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from twofold_server.domain.callers import Caller
+from twofold_server.domain.errors import RealmNotFound, SessionRequired
+from twofold_server.domain.values import RealmId
+
+if TYPE_CHECKING:
+    from twofold_server.domain.sessions import ActiveSession
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRule:
+    """What is made of the ClientContext of a request.
+
+    `stated`: the caller is believed; `address_required`: it must then name an address; `global_only`: a global one.
+    """
+
+    stated: bool
+    address_required: bool
+    global_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that the boundary let through.
+
+    `realms` are those in which the caller has a role that the method takes; `deadline` is the time by which the work
+    is cancelled; `session` is None where the method takes none or a ticket stands for it.
+    """
+
+    request_id: str
+    method: str
+    caller: Caller
+    realms: tuple[RealmId, ...]
+    named_realm: RealmId | None = field(repr=False)
+    session: ActiveSession | None
+    deadline: datetime
+    client_rule: ClientRule
+
+    @property
+    def realm(self) -> RealmId:
+        """The realm that the request names, the caller's only one, or the session's. Raises RealmNotFound."""
+        if self.named_realm is not None:
+            return self.named_realm
+        if self.session is not None:
+            return self.session.realm_id
+        raise RealmNotFound
+
+    @property
+    def user(self) -> ActiveSession:
+        """The end user's session. Raises SessionRequired."""
+        if self.session is None:
+            raise SessionRequired
+        return self.session
+
+    @property
+    def scope(self) -> str:
+        """Names a list of this method, realm and user, for page tokens."""
+        account = self.session.account_id if self.session is not None else ""
+        return f"{self.method}|{self.realm}|{account}"

@@ -1,0 +1,138 @@
+"""Rows and results as messages of the contract."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from twofold.v1 import account_pb2, sign_in_pb2, two_factor_pb2
+from twofold_server.crypto.blocklist import Advice
+from twofold_server.domain.challenges import Challenged
+from twofold_server.domain.factors.backup_codes import BackupCodes
+from twofold_server.domain.records import AccountRow, FactorRow, SessionRow, SignInRow
+from twofold_server.domain.sessions import SignedIn, Tokens
+
+KINDS: Final = {
+    "totp": sign_in_pb2.FACTOR_KIND_TOTP,
+    "backup_code": sign_in_pb2.FACTOR_KIND_BACKUP_CODE,
+}
+_RESULTS: Final = {
+    "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
+    "challenged": account_pb2.SIGN_IN_RESULT_CHALLENGED,
+    "wrong_password": account_pb2.SIGN_IN_RESULT_WRONG_PASSWORD,
+    "wrong_code": account_pb2.SIGN_IN_RESULT_WRONG_SECOND_FACTOR,
+}
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """A time."""
+    packed = Timestamp()
+    packed.FromDatetime(time)
+    return packed
+
+
+def account(row: AccountRow) -> account_pb2.Account:
+    """An account."""
+    return account_pb2.Account(
+        account_id=str(row.account_id),
+        realm_id=row.realm_id,
+        email=row.email,
+        display_name=row.display_name,
+        language_code=row.language_code,
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
+    )
+
+
+def advice(found: Advice) -> account_pb2.PasswordAdvice:
+    """Advice on a password."""
+    return account_pb2.PasswordAdvice(score=found.score, warning=found.warning, suggestions=found.suggestions)
+
+
+def session(row: SessionRow, current: UUID | None = None) -> sign_in_pb2.Session:
+    """A session; `current` is the one that the call was made in."""
+    packed = sign_in_pb2.Session(
+        session_id=str(row.session_id),
+        account_id=str(row.account_id),
+        realm_id=row.realm_id,
+        auth_time=timestamp(row.auth_time),
+        aal=row.aal,
+        amr=row.amr,
+        create_time=timestamp(row.create_time),
+        refresh_time=timestamp(row.rotated_time),
+        expire_time=timestamp(row.expire_time),
+        ip_address=row.ip_address,
+        user_agent=row.user_agent,
+        current=current == row.session_id,
+        client_id=row.client_id,
+    )
+    if row.second_factor_time is not None:
+        packed.second_factor_time.FromDatetime(row.second_factor_time)
+    return packed
+
+
+def tokens(made: Tokens) -> sign_in_pb2.SessionTokens:
+    """The tokens of a session."""
+    return sign_in_pb2.SessionTokens(
+        access_token=made.access_token,
+        access_token_expire_time=timestamp(made.access_token_expire_time),
+        refresh_token=made.refresh_token,
+    )
+
+
+def signed_in(result: SignedIn) -> sign_in_pb2.SignedIn:
+    """A finished sign-in."""
+    return sign_in_pb2.SignedIn(
+        session=session(result.session, result.session.session_id),
+        tokens=tokens(result.tokens),
+        device_token=result.device_token,
+    )
+
+
+def challenge(result: Challenged) -> sign_in_pb2.SecondFactorChallenge:
+    """A second factor that is owed."""
+    return sign_in_pb2.SecondFactorChallenge(
+        challenge_token=result.challenge_token,
+        challenge_binding=result.challenge_binding,
+        expire_time=timestamp(result.expire_time),
+        kinds=[KINDS[kind] for kind in result.kinds],
+    )
+
+
+def factor(row: FactorRow) -> two_factor_pb2.Factor:
+    """A factor."""
+    packed = two_factor_pb2.Factor(
+        factor_id=str(row.factor_id),
+        kind=KINDS[row.kind],
+        name=row.name,
+        preferred=row.preferred,
+        create_time=timestamp(row.create_time),
+    )
+    if row.last_use_time is not None:
+        packed.last_use_time.FromDatetime(row.last_use_time)
+    return packed
+
+
+def backup_codes(made: BackupCodes) -> two_factor_pb2.BackupCodes:
+    """A new set of backup codes."""
+    return two_factor_pb2.BackupCodes(codes=made.codes, text_file=made.text_file, file_name=made.file_name)
+
+
+def sign_in(row: SignInRow) -> account_pb2.SignIn:
+    """An attempt to sign in."""
+    personal = row.personal or {}
+    return account_pb2.SignIn(
+        sign_in_id=str(row.event_id),
+        create_time=timestamp(row.create_time),
+        result=_RESULTS[row.kind],
+        two_factor_verified=row.details.get("two_factor_verified", False),
+        factor_kind=KINDS.get(row.details.get("factor_kind", ""), sign_in_pb2.FACTOR_KIND_UNSPECIFIED),
+        session_id=row.details.get("session_id", ""),
+        ip_address=personal.get("ip_address", ""),
+        user_agent=personal.get("user_agent", ""),
+        known_device=row.details.get("known_device", False),
+        client_id=row.client_id,
+    )

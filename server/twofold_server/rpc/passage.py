@@ -1,0 +1,229 @@
+"""The steps between a request's bytes and its method: who calls, what is asked, in which realm, by which user."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from twofold.v1 import access_pb2
+from twofold_server.domain.callers import Caller
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.errors import (
+    CallerNotPermitted,
+    DeadlineTooShort,
+    InvalidFields,
+    MessageTooLong,
+    RealmNotFound,
+    SessionInvalid,
+    SessionRequired,
+    TwofoldError,
+    Violation,
+)
+from twofold_server.domain.realms import Realms
+from twofold_server.domain.values import RealmId
+from twofold_server.rpc.admission import Admission
+from twofold_server.rpc.call import Call, ClientRule
+from twofold_server.rpc.policy import Policy
+from twofold_server.rpc.requirements import unmet
+from twofold_server.rpc.trace import Trace
+from twofold_server.rpc.wire import bad_text_field
+
+if TYPE_CHECKING:
+    from twofold_server.domain.sessions import ActiveSession, Sessions
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Authenticate = Callable[[Context], Awaitable[tuple[Caller, str | None]]]
+Method = Callable[[Message, Call], Awaitable[Message]]
+
+LEAST_FOR_CREDENTIAL_SECONDS: Final = 0.05
+"""A hash and a durable statement take about 30 ms on an idle machine; begun with less, their end is not seen."""
+
+_NOBODY_STATED: Final = ClientRule(stated=False, address_required=False, global_only=False)
+_STATED: Final = {
+    global_only: ClientRule(stated=True, address_required=True, global_only=global_only)
+    for global_only in (False, True)
+}
+
+
+class DefaultDeadlinePassed(Exception):
+    """A call that named no deadline took longer than the default: something hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is allowed: bytes of a request, calls at a time in all and of one caller, seconds where none are named."""
+
+    message_bytes: int = 65536
+    calls: int = 500
+    calls_of_caller: int = 250
+    default_deadline: float = 10.0
+    least_for_credential: float = LEAST_FOR_CREDENTIAL_SECONDS
+
+
+class Passage:
+    """Takes calls of the contract to their methods.
+
+    In this order: size, caller, access, admission, message, realm, deadline, session and what it must have proven.
+    Admission comes before whatever a query is needed for.
+    """
+
+    def __init__(
+        self, authenticate: Authenticate, sessions: Sessions, realms: Realms, clock: Clock, limits: Limits
+    ) -> None:
+        self._authenticate = authenticate
+        self._sessions = sessions
+        self._realms = realms
+        self._clock = clock
+        self._limits = limits
+        self._admission = Admission(limits.calls, limits.calls_of_caller)
+
+    def of(self, policy: Policy, method: Method) -> Callable[[bytes, Context, Trace], Awaitable[bytes]]:
+        """What stands behind the handler of a method."""
+        limits, admission = self._limits, self._admission
+        least = limits.least_for_credential if policy.takes_credential else 0.0
+
+        async def work(raw: bytes, context: Context, trace: Trace) -> bytes:
+            if len(raw) > limits.message_bytes:
+                raise MessageTooLong(metadata={"limit_bytes": str(limits.message_bytes)})
+            caller, token = await self._authenticate(context)
+            trace.caller = caller.name
+            realms = caller.realms_as(policy.roles)
+            if not realms:
+                raise CallerNotPermitted(metadata={"roles": policy.role_names})
+            admission.enter(caller.caller_id)
+            try:
+                request = _parsed(policy, raw)
+                named = _named_realm(policy, request, caller, realms)
+                remaining = cast("float | None", context.time_remaining())
+                if remaining is not None:
+                    if remaining < least:
+                        raise DeadlineTooShort
+                    # The core cancels this task when the deadline passes.
+                    call = await self._admitted(policy, request, caller, token, realms, named, remaining, trace)
+                    return bytes((await method(request, call)).SerializeToString())
+                limit = asyncio.timeout(limits.default_deadline)
+                try:
+                    async with limit:
+                        call = await self._admitted(
+                            policy, request, caller, token, realms, named, limits.default_deadline, trace
+                        )
+                        return bytes((await method(request, call)).SerializeToString())
+                except TimeoutError as error:
+                    if limit.expired():
+                        raise DefaultDeadlinePassed from error
+                    raise
+            finally:
+                admission.leave(caller.caller_id)
+
+        return work
+
+    async def _admitted(
+        self,
+        policy: Policy,
+        request: Message,
+        caller: Caller,
+        token: str | None,
+        realms: tuple[RealmId, ...],
+        named: RealmId | None,
+        seconds: float,
+        trace: Trace,
+    ) -> Call:
+        if named is not None:
+            trace.realm = named
+        session = None
+        if policy.requirements:
+            session = await self._session(policy, request, caller, token, realms, named)
+            if session is not None:
+                trace.realm = session.realm_id
+        return Call(
+            request_id=trace.request_id,
+            method=policy.path,
+            caller=caller,
+            realms=realms,
+            named_realm=named,
+            session=session,
+            deadline=self._clock() + timedelta(seconds=min(seconds, 86400.0)),
+            client_rule=await self._client_rule(caller, realms, named, session)
+            if policy.takes_credential
+            else _NOBODY_STATED,
+        )
+
+    async def _session(
+        self,
+        policy: Policy,
+        request: Message,
+        caller: Caller,
+        token: str | None,
+        realms: tuple[RealmId, ...],
+        named: RealmId | None,
+    ) -> ActiveSession | None:
+        otherwise = policy.without_session or any(getattr(request, name) for name in policy.tickets)
+        if not token:
+            if otherwise:
+                return None
+            raise SessionRequired
+        try:
+            session = await self._sessions.authenticate(token, caller, any_client=policy.any_client)
+            if session.realm_id not in realms:
+                raise CallerNotPermitted(metadata={"roles": policy.role_names})
+            if named is not None and session.realm_id != named:
+                raise SessionInvalid
+            await self._demand_proof(policy, session)
+        except TwofoldError as error:
+            # The ticket in the request stands for the session: a sign-out goes through with an expired access token.
+            if otherwise and error.status in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+                return None
+            raise
+        return session
+
+    async def _demand_proof(self, policy: Policy, session: ActiveSession) -> None:
+        if policy.requirements[0] == access_pb2.SESSION_REQUIREMENT_ANY:
+            return
+        realm, now = await self._realms.get(session.realm_id), self._clock()
+        lacking = [unmet(requirement, session, realm, now) for requirement in policy.requirements]
+        if None not in lacking:
+            raise lacking[-1] or SessionInvalid()
+
+    async def _client_rule(
+        self, caller: Caller, realms: tuple[RealmId, ...], named: RealmId | None, session: ActiveSession | None
+    ) -> ClientRule:
+        # Of a ticket's realm nothing is known yet: then it must be so in each realm that the ticket may belong to.
+        scope = (named,) if named is not None else (session.realm_id,) if session is not None else realms
+        for realm_id in scope:
+            if not caller.may_state_client(realm_id):
+                return _NOBODY_STATED
+        for realm_id in scope:
+            if (await self._realms.get(realm_id)).settings.global_addresses_only:
+                return _STATED[True]
+        return _STATED[False]
+
+
+def _parsed(policy: Policy, raw: bytes) -> Message:
+    try:
+        return policy.parse(raw)
+    except DecodeError:
+        field = bad_text_field(policy.request_descriptor, raw)
+        text = "Not UTF-8." if field else "Not a message of this method."
+        raise InvalidFields([Violation(field, text)]) from None
+
+
+def _named_realm(policy: Policy, request: Any, caller: Caller, realms: tuple[RealmId, ...]) -> RealmId | None:  # noqa: ANN401
+    """The realm that the request names. A realm without a grant answers as one that there is not."""
+    if not policy.names_realm:
+        return None
+    named = request.realm_id
+    if not named:
+        if len(realms) != 1:
+            raise RealmNotFound
+        return realms[0]
+    if named in realms:
+        return RealmId(named)
+    if caller.knows(named):
+        raise CallerNotPermitted(metadata={"roles": policy.role_names})
+    raise RealmNotFound

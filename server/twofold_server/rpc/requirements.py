@@ -1,0 +1,27 @@
+"""What an end user must have proven, beyond having a live session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from twofold.v1 import access_pb2
+from twofold_server.domain.errors import RecentPasswordRequired, RecentTwoFactorRequired, TwofoldError
+from twofold_server.domain.sessions import is_recent
+
+if TYPE_CHECKING:
+    from twofold_server.domain.realms import Realm
+    from twofold_server.domain.sessions import ActiveSession
+
+
+def unmet(requirement: int, session: ActiveSession, realm: Realm, now: datetime) -> TwofoldError | None:
+    """What a session lacks for a requirement; None if it meets it.
+
+    RECENT_TWO_FACTOR without an enrolled factor is a recent password. A trusted device is no proof: it sets no
+    `second_factor_time`.
+    """
+    if requirement == access_pb2.SESSION_REQUIREMENT_ANY:
+        return None
+    if requirement == access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR and session.account_second_factor:
+        return None if is_recent(session.second_factor_time, realm, now) else RecentTwoFactorRequired()
+    return None if is_recent(session.auth_time, realm, now) else RecentPasswordRequired()

@@ -1,0 +1,181 @@
+"""TwoFactorService: proto in, proto out."""
+
+from __future__ import annotations
+
+from twofold.v1 import two_factor_pb2
+from twofold_server.domain.attempts import Origin
+from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.errors import FactorNotFound
+from twofold_server.domain.paging import Pages
+from twofold_server.domain.realms import Realms
+from twofold_server.domain.step_up import StepUps
+from twofold_server.domain.two_factor import TwoFactor
+from twofold_server.domain.values import Client
+from twofold_server.rpc import packing
+from twofold_server.rpc.call import Call
+from twofold_server.rpc.door import reading
+
+
+class TwoFactorServicer:
+    """Second factors: enrolled, used, listed and removed."""
+
+    def __init__(
+        self, realms: Realms, two_factor: TwoFactor, challenges: Challenges, step_ups: StepUps, pages: Pages
+    ) -> None:
+        self._realms = realms
+        self._two_factor = two_factor
+        self._challenges = challenges
+        self._step_ups = step_ups
+        self._pages = pages
+
+    async def GetTwoFactorStatus(
+        self, request: two_factor_pb2.GetTwoFactorStatusRequest, call: Call
+    ) -> two_factor_pb2.GetTwoFactorStatusResponse:
+        status = await self._two_factor.status(call.user)
+        response = two_factor_pb2.GetTwoFactorStatusResponse(
+            enabled=bool(status.kinds),
+            kinds=[packing.KINDS[kind] for kind in status.kinds],
+            backup_codes_remaining=status.backup_codes_remaining,
+        )
+        if status.backup_codes_create_time is not None:
+            response.backup_codes_create_time.FromDatetime(status.backup_codes_create_time)
+        return response
+
+    async def BeginEnrollment(
+        self, request: two_factor_pb2.BeginEnrollmentRequest, call: Call
+    ) -> two_factor_pb2.BeginEnrollmentResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            door.one_of("factor")
+            name = door.display_name("name")
+        begun = await self._two_factor.begin(realm, call.user, name)
+        return two_factor_pb2.BeginEnrollmentResponse(
+            enrollment_token=begun.enrollment_token,
+            expire_time=packing.timestamp(begun.expire_time),
+            totp=two_factor_pb2.TotpEnrollmentMaterial(
+                otpauth_url=begun.material.otpauth_url,
+                qr_code_png=begun.material.qr_code_png,
+                secret=begun.material.secret,
+            ),
+        )
+
+    async def FinishEnrollment(
+        self, request: two_factor_pb2.FinishEnrollmentRequest, call: Call
+    ) -> two_factor_pb2.FinishEnrollmentResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            handle = door.handle("enrollment_token")
+            door.one_of("proof")
+            code = door.totp_code("totp_code")
+            door.one_of("reauthentication.proof")
+            password = door.password("reauthentication.password")
+            client = door.client(call)
+        result = await self._two_factor.finish(
+            realm, call.user, Origin(call.caller.name, client), handle, code, password
+        )
+        response = two_factor_pb2.FinishEnrollmentResponse(
+            factor=packing.factor(result.factor), signed_in=packing.signed_in(result.signed_in)
+        )
+        if result.codes is not None:
+            response.backup_codes.CopyFrom(packing.backup_codes(result.codes))
+        return response
+
+    async def ListFactors(
+        self, request: two_factor_pb2.ListFactorsRequest, call: Call
+    ) -> two_factor_pb2.ListFactorsResponse:
+        with reading(request) as door:
+            page = door.page(call, self._pages)
+        rows = await self._two_factor.page(call.user, page.after, page.size + 1)
+        shown, token = self._pages.cut(call.scope, rows, page.size, lambda row: row.factor_id)
+        return two_factor_pb2.ListFactorsResponse(factors=[packing.factor(row) for row in shown], next_page_token=token)
+
+    async def UpdateFactor(
+        self, request: two_factor_pb2.UpdateFactorRequest, call: Call
+    ) -> two_factor_pb2.UpdateFactorResponse:
+        with reading(request) as door:
+            factor_id = door.identifier("factor.factor_id")
+            paths = door.update_mask({"name", "preferred"})
+            name = door.display_name("factor.name") if "name" in paths else None
+            if "preferred" in paths and not request.factor.preferred:
+                door.refuse("factor.preferred", "Can only be set: make another factor the preferred one.")
+        try:
+            row = await self._two_factor.update(call.user, factor_id, name=name, preferred="preferred" in paths)
+        except FactorNotFound:
+            raise FactorNotFound(field="factor.factor_id") from None
+        return two_factor_pb2.UpdateFactorResponse(factor=packing.factor(row))
+
+    async def RemoveFactor(
+        self, request: two_factor_pb2.RemoveFactorRequest, call: Call
+    ) -> two_factor_pb2.RemoveFactorResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            factor_id = door.identifier("factor_id")
+        await self._two_factor.remove(realm, call.user, _without_client(call), factor_id)
+        return two_factor_pb2.RemoveFactorResponse()
+
+    async def DisableTwoFactor(
+        self, request: two_factor_pb2.DisableTwoFactorRequest, call: Call
+    ) -> two_factor_pb2.DisableTwoFactorResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            door.one_of("reauthentication.proof")
+            password = door.password("reauthentication.password")
+            second_factor = door.second_factor("second_factor", required=True)
+            client = door.client(call)
+        assert second_factor is not None
+        result = await self._two_factor.disable(
+            realm, call.user, Origin(call.caller.name, client), password, second_factor
+        )
+        return two_factor_pb2.DisableTwoFactorResponse(
+            session=packing.session(result.session, result.session.session_id), tokens=packing.tokens(result.tokens)
+        )
+
+    async def GenerateBackupCodes(
+        self, request: two_factor_pb2.GenerateBackupCodesRequest, call: Call
+    ) -> two_factor_pb2.GenerateBackupCodesResponse:
+        realm = await self._realms.get(call.realm)
+        made = await self._two_factor.generate_backup_codes(realm, call.user, _without_client(call))
+        return two_factor_pb2.GenerateBackupCodesResponse(backup_codes=packing.backup_codes(made))
+
+    async def StartChallenge(
+        self, request: two_factor_pb2.StartChallengeRequest, call: Call
+    ) -> two_factor_pb2.StartChallengeResponse:
+        with reading(request) as door:
+            handle = door.handle("challenge_token")
+            binding = door.handle("challenge_binding")
+            kind = door.one_of("factor")
+        expire_time = await self._challenges.start(call.realms, handle, binding, kind, call.caller.name)
+        return two_factor_pb2.StartChallengeResponse(
+            kind=packing.KINDS[kind], expire_time=packing.timestamp(expire_time)
+        )
+
+    async def FinishChallenge(
+        self, request: two_factor_pb2.FinishChallengeRequest, call: Call
+    ) -> two_factor_pb2.FinishChallengeResponse:
+        with reading(request) as door:
+            handle = door.handle("challenge_token")
+            binding = door.handle("challenge_binding")
+            second_factor = door.second_factor("second_factor", required=True)
+            refresh_token = door.refresh_token() if request.refresh_token else None
+            client = door.client(call)
+        assert second_factor is not None
+        origin = Origin(call.caller.name, client)
+        result = await self._challenges.finish(call.realms, handle, binding, second_factor, origin)
+        if result is None:
+            result = await self._step_ups.finish(call.realms, handle, binding, second_factor, refresh_token, origin)
+        return two_factor_pb2.FinishChallengeResponse(signed_in=packing.signed_in(result))
+
+
+def _without_client(call: Call) -> Origin:
+    """Where a call comes from whose request has no ClientContext: the caller, and the session's own address and
+    device.
+    """
+    row = call.user.row
+    return Origin(
+        call.caller.name,
+        Client(
+            network=f"caller:{call.caller.caller_id}",
+            ip_address=row.ip_address,
+            user_agent=row.user_agent,
+        ),
+    )
