@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -55,6 +56,7 @@ class App:
     async def start(self) -> None:
         """Listen, start what the clock calls, and serve. Raises ListenFailed."""
         await self.services.signing_keys.signing()
+        await self.services.revocations.load()
         for listener in _listeners(self.settings):
             self.ports.append(self.server.listen(listener))
         for name, job in self.services.jobs.items():
@@ -108,6 +110,7 @@ async def build(settings: Settings, *, clock: Clock = system_clock) -> App:
             services.contract,
             callers=services.callers,
             sessions=services.sessions,
+            tokens=services.tokens,
             realms=services.realms,
             clock=clock,
             limits=Limits(
@@ -139,7 +142,7 @@ async def build(settings: Settings, *, clock: Clock = system_clock) -> App:
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises SystemExit with one plain line where it can't start."""
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, for_person=settings.development and sys.stderr.isatty())
     try:
         uvloop.run(_serve_until_stopped(settings))
     except (StartFailed, SettingsError, InsecureDatabase, MigrationFailed, ListenFailed, ValueError) as error:

@@ -20,6 +20,7 @@ from twofold_server.delivery.smtp import SmtpSender, SmtpServer
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.callers import Callers
 from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.factors import Factors
 from twofold_server.domain.messages import Messages
@@ -27,6 +28,7 @@ from twofold_server.domain.paging import Pages
 from twofold_server.domain.passwords import Passwords
 from twofold_server.domain.proofs import SessionProofs
 from twofold_server.domain.realms import Realms
+from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import Sessions, SessionTokens
 from twofold_server.domain.sign_in import SignIns
@@ -51,7 +53,9 @@ class Services:
     callers: Callers
     realms: Realms
     sessions: Sessions
+    tokens: CheckedTokens
     signing_keys: SigningKeys
+    revocations: Revocations
     outbox: OutboxWorker
     contract: Mapping[ServiceDescriptor, object]
     jobs: Mapping[str, Job]
@@ -71,6 +75,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     signing_keys = SigningKeys(pool, keyring, clock)
     tokens = SessionTokens(keyring, signing_keys, clock)
 
+    revocations = Revocations(pool, clock)
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
     sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
     sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
@@ -89,16 +94,20 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]: TwoFactorServicer(
             realms, two_factor, challenges, step_ups, pages
         ),
-        session_pb2.DESCRIPTOR.services_by_name["SessionService"]: SessionServicer(realms, sessions, step_ups, pages),
+        session_pb2.DESCRIPTOR.services_by_name["SessionService"]: SessionServicer(
+            realms, sessions, step_ups, revocations, pages, clock
+        ),
     }
     return Services(
         callers,
         realms,
         sessions,
+        CheckedTokens(realms, signing_keys, revocations, clock),
         signing_keys,
+        revocations,
         outbox,
         contract,
-        jobs={"outbox": outbox.run, "retention": Retention(pool, clock).run},
+        jobs={"outbox": outbox.run, "retention": Retention(pool, clock).run, "revocations": revocations.run},
     )
 
 

@@ -22,8 +22,11 @@ class Retention:
         self._clock = clock
 
     async def run(self) -> None:
-        """Run until cancelled. What it raises, a database that is gone among it, ends it: whoever runs it starts it again."""
-        while True:  # noqa: ASYNC110 (a pause, not a wait for something)
+        """Run until cancelled.
+
+        What it raises, a database that is gone among it, ends it: whoever runs it starts it again.
+        """
+        while True:
             await asyncio.sleep(_PAUSE_SECONDS)
             await self.run_once()
 

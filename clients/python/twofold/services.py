@@ -50,6 +50,7 @@ class Sessions(AsyncService):
     ListSessions: AsyncMethod[session_pb2.ListSessionsRequest, session_pb2.ListSessionsResponse]
     RevokeSession: AsyncMethod[session_pb2.RevokeSessionRequest, session_pb2.RevokeSessionResponse]
     RevokeOtherSessions: AsyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
+    WatchRevocations: AsyncMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
     GetSigningKeys: AsyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
 
 
@@ -65,6 +66,7 @@ class SyncSessions(SyncService):
     ListSessions: SyncMethod[session_pb2.ListSessionsRequest, session_pb2.ListSessionsResponse]
     RevokeSession: SyncMethod[session_pb2.RevokeSessionRequest, session_pb2.RevokeSessionResponse]
     RevokeOtherSessions: SyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
+    WatchRevocations: SyncMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
     GetSigningKeys: SyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
 
 

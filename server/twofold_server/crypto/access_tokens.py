@@ -98,6 +98,11 @@ def verify(
     return claims
 
 
+def key_id_of(token: str) -> str:
+    """Return the kid of a token's header. Raises InvalidToken."""
+    return _kid(token.partition(".")[0])
+
+
 def _judge(claims: AccessClaims, issuer: str | None, audience: str | None, now: datetime, leeway: timedelta) -> None:
     if issuer is not None and claims.issuer != issuer:
         raise InvalidToken("wrong issuer")

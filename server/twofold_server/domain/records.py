@@ -3,6 +3,7 @@
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.events import SignInRow
 from twofold_server.db.factors import FactorRow
+from twofold_server.db.ordering import RevocationRow
 from twofold_server.db.sessions import SessionRow
 
-__all__ = ["AccountRow", "FactorRow", "SessionRow", "SignInRow"]
+__all__ = ["AccountRow", "FactorRow", "RevocationRow", "SessionRow", "SignInRow"]

@@ -17,6 +17,7 @@ from twofold_server.db import sessions as db_sessions
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Caller
+from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import (
     InvalidFields,
@@ -180,11 +181,11 @@ class Sessions:
         self._messages = messages
         self._clock = clock
 
-    async def authenticate(self, token: str, caller: Caller, *, any_client: bool) -> ActiveSession:
-        """The live session of an access token that this caller may use, by its row, so that a sign-out is seen at once.
+    async def authenticate(self, token: str, caller: Caller) -> ActiveSession:
+        """The live session of an access token of this caller's, by its row, so that a sign-out is seen at once.
 
-        Unless `any_client`, the token must have been issued to the caller: a service that receives a user's token
-        can't act as that user here. Raises SessionInvalid, SessionExpired, SessionEnded.
+        The token must have been issued to the caller: a service that receives a user's token can't act as that user
+        here. Raises SessionInvalid, SessionExpired, SessionEnded.
         """
         now = self._clock()
         try:
@@ -197,13 +198,23 @@ class Sessions:
         # Before any look at the realm: of one in which it has no grant, a caller learns nothing.
         if not caller.knows(realm_id) or (await self._realms.get(realm_id)).issuer != claims.issuer:
             raise SessionInvalid
-        if not any_client and claims.client_id != caller.name:
+        if claims.client_id != caller.name:
             raise SessionInvalid
         found = await db_sessions.live(self._pool, realm_id, claims.session_id, claims.epoch, now)
         if found is None:
             raise SessionEnded
         row, second_factor = found
         return ActiveSession(row, second_factor, claims.audience, claims.expire_time)
+
+    async def fresh(self, token: CheckedToken) -> SessionRow:
+        """The session of a checked token, by its row: every sign-out that was acknowledged is seen.
+
+        Raises SessionEnded.
+        """
+        found = await db_sessions.live(self._pool, token.realm_id, token.session_id, token.claims.epoch, self._clock())
+        if found is None:
+            raise SessionEnded
+        return found[0]
 
     async def refresh(
         self, realm_ids: tuple[RealmId, ...], client_id: str, presented: tokens.RefreshParts, audience: Audience

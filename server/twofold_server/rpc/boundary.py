@@ -29,6 +29,7 @@ from twofold_server.rpc.policy import ContractBroken, policy_of
 from twofold_server.rpc.trace import Trace
 
 if TYPE_CHECKING:
+    from twofold_server.domain.checked_tokens import CheckedTokens
     from twofold_server.domain.sessions import Sessions
 
 Work = Callable[[bytes, Context, Trace], Awaitable[bytes]]
@@ -66,6 +67,7 @@ class Boundary(grpc.GenericRpcHandler):
         *,
         callers: Callers,
         sessions: Sessions,
+        tokens: CheckedTokens,
         realms: Realms,
         clock: Clock,
         limits: Limits,
@@ -74,7 +76,7 @@ class Boundary(grpc.GenericRpcHandler):
         self._callers = callers
         self._certificates = certificates
         self._limits = limits
-        self._passage = Passage(self.authenticate, sessions, realms, clock, limits)
+        self._passage = Passage(self.authenticate, sessions, tokens, realms, clock, limits)
         self._journal = Journal()
         self._calls = _Group()
         self._streams = _Group()
@@ -82,12 +84,15 @@ class Boundary(grpc.GenericRpcHandler):
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
         for service, servicer in services.items():
             for method in service.methods:
-                if method.client_streaming or method.server_streaming:
-                    raise ContractBroken(f"{method.full_name} is a stream, which no handler here serves yet")
+                if method.client_streaming:
+                    raise ContractBroken(f"{method.full_name} takes a stream, which no handler here serves yet")
                 implementation = getattr(servicer, method.name, None)
                 if implementation is None:
                     raise ContractBroken(f"{method.full_name} has no implementation")
                 policy = policy_of(method)
+                if method.server_streaming:
+                    self.serve_stream(policy.path, self._passage.of_stream(policy, implementation))
+                    continue
                 self.serve(policy.path, self._passage.of(policy, implementation), sampled=policy.any_client)
         self._unknown: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
             self._handle("unknown", _no_such_method, self._calls)
@@ -152,7 +157,7 @@ class Boundary(grpc.GenericRpcHandler):
             started = time.perf_counter()
             trace = Trace(str(uuid7()))
             task = asyncio.current_task()
-            assert task is not None  # noqa: S101 (grpc.aio runs each call in a task of its own)
+            assert task is not None
             cause: BaseException | None = None
             tasks.add(task)
             try:

@@ -11,6 +11,7 @@ from twofold_server.domain.errors import RealmNotFound, SessionRequired
 from twofold_server.domain.values import RealmId
 
 if TYPE_CHECKING:
+    from twofold_server.domain.checked_tokens import CheckedToken
     from twofold_server.domain.sessions import ActiveSession
 
 
@@ -31,7 +32,8 @@ class Call:
     """A call that the boundary let through.
 
     `realms` are those in which the caller has a role that the method takes; `deadline` is the time by which the work
-    is cancelled; `session` is None where the method takes none or a ticket stands for it.
+    is cancelled; `session` is None where the method takes none or a ticket stands for it, and
+    where the token was `checked` from memory instead.
     """
 
     request_id: str
@@ -40,6 +42,7 @@ class Call:
     realms: tuple[RealmId, ...]
     named_realm: RealmId | None = field(repr=False)
     session: ActiveSession | None
+    checked: CheckedToken | None
     deadline: datetime
     client_rule: ClientRule
 
@@ -58,6 +61,13 @@ class Call:
         if self.session is None:
             raise SessionRequired
         return self.session
+
+    @property
+    def token(self) -> CheckedToken:
+        """The token that was checked from memory, for a method that takes any client's. Raises SessionRequired."""
+        if self.checked is None:
+            raise SessionRequired
+        return self.checked
 
     @property
     def scope(self) -> str:

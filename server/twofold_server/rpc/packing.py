@@ -8,11 +8,12 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from twofold.v1 import account_pb2, sign_in_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto.blocklist import Advice
 from twofold_server.domain.challenges import Challenged
+from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.factors.backup_codes import BackupCodes
-from twofold_server.domain.records import AccountRow, FactorRow, SessionRow, SignInRow
+from twofold_server.domain.records import AccountRow, FactorRow, RevocationRow, SessionRow, SignInRow
 from twofold_server.domain.sessions import SignedIn, Tokens
 
 KINDS: Final = {
@@ -24,6 +25,14 @@ _RESULTS: Final = {
     "challenged": account_pb2.SIGN_IN_RESULT_CHALLENGED,
     "wrong_password": account_pb2.SIGN_IN_RESULT_WRONG_PASSWORD,
     "wrong_code": account_pb2.SIGN_IN_RESULT_WRONG_SECOND_FACTOR,
+}
+
+_REVOCATIONS: Final = {
+    "account": session_pb2.REVOCATION_KIND_ACCOUNT,
+    "session": session_pb2.REVOCATION_KIND_SESSION,
+    "api_key": session_pb2.REVOCATION_KIND_API_KEY,
+    "signing_key": session_pb2.REVOCATION_KIND_SIGNING_KEY,
+    "realm": session_pb2.REVOCATION_KIND_REALM,
 }
 
 
@@ -71,6 +80,24 @@ def session(row: SessionRow, current: UUID | None = None) -> sign_in_pb2.Session
     )
     if row.second_factor_time is not None:
         packed.second_factor_time.FromDatetime(row.second_factor_time)
+    return packed
+
+
+def token_session(token: CheckedToken) -> sign_in_pb2.Session:
+    """A session, as its token shows it: what only the row knows is left out."""
+    claims = token.claims
+    packed = sign_in_pb2.Session(
+        session_id=token.session_key,
+        account_id=token.account_key,
+        realm_id=token.realm_id,
+        auth_time=timestamp(claims.auth_time),
+        aal=claims.assurance,
+        amr=claims.methods,
+        current=True,
+        client_id=claims.client_id,
+    )
+    if claims.second_factor_time is not None:
+        packed.second_factor_time.FromDatetime(claims.second_factor_time)
     return packed
 
 
@@ -135,4 +162,16 @@ def sign_in(row: SignInRow) -> account_pb2.SignIn:
         user_agent=personal.get("user_agent", ""),
         known_device=row.details.get("known_device", False),
         client_id=row.client_id,
+    )
+
+
+def revocation(row: RevocationRow) -> session_pb2.Revocation:
+    """A revocation."""
+    return session_pb2.Revocation(
+        revocation_id=row.revocation_id,
+        realm_id=row.realm_id,
+        kind=_REVOCATIONS[row.kind],
+        subject=row.subject,
+        epoch=row.epoch,
+        expire_time=timestamp(row.expire_time),
     )

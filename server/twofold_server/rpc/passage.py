@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -35,15 +35,18 @@ from twofold_server.rpc.trace import Trace
 from twofold_server.rpc.wire import bad_text_field
 
 if TYPE_CHECKING:
+    from twofold_server.domain.checked_tokens import CheckedToken, CheckedTokens
     from twofold_server.domain.sessions import ActiveSession, Sessions
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Authenticate = Callable[[Context], Awaitable[tuple[Caller, str | None]]]
 Method = Callable[[Message, Call], Awaitable[Message]]
+StreamMethod = Callable[[Message, Call], AsyncIterator[Message]]
 
 LEAST_FOR_CREDENTIAL_SECONDS: Final = 0.05
 """A hash and a durable statement take about 30 ms on an idle machine; begun with less, their end is not seen."""
 
+_STREAM_SECONDS: Final = 86400.0
 _NOBODY_STATED: Final = ClientRule(stated=False, address_required=False, global_only=False)
 _STATED: Final = {
     global_only: ClientRule(stated=True, address_required=True, global_only=global_only)
@@ -74,10 +77,17 @@ class Passage:
     """
 
     def __init__(
-        self, authenticate: Authenticate, sessions: Sessions, realms: Realms, clock: Clock, limits: Limits
+        self,
+        authenticate: Authenticate,
+        sessions: Sessions,
+        tokens: CheckedTokens,
+        realms: Realms,
+        clock: Clock,
+        limits: Limits,
     ) -> None:
         self._authenticate = authenticate
         self._sessions = sessions
+        self._tokens = tokens
         self._realms = realms
         self._clock = clock
         self._limits = limits
@@ -123,6 +133,26 @@ class Passage:
 
         return work
 
+    def of_stream(self, policy: Policy, method: StreamMethod) -> Callable[[bytes, Context, Trace], Awaitable[None]]:
+        """What stands behind the handler of a stream of answers. It has no deadline but the caller's own."""
+        limits = self._limits
+
+        async def work(raw: bytes, context: Context, trace: Trace) -> None:
+            if len(raw) > limits.message_bytes:
+                raise MessageTooLong(metadata={"limit_bytes": str(limits.message_bytes)})
+            caller, token = await self._authenticate(context)
+            trace.caller = caller.name
+            realms = caller.realms_as(policy.roles)
+            if not realms:
+                raise CallerNotPermitted(metadata={"roles": policy.role_names})
+            request = _parsed(policy, raw)
+            named = _named_realm(policy, request, caller, realms)
+            call = await self._admitted(policy, request, caller, token, realms, named, _STREAM_SECONDS, trace)
+            async for message in method(request, call):
+                await context.write(message.SerializeToString())
+
+        return work
+
     async def _admitted(
         self,
         policy: Policy,
@@ -136,8 +166,11 @@ class Passage:
     ) -> Call:
         if named is not None:
             trace.realm = named
-        session = None
-        if policy.requirements:
+        session, checked = None, None
+        if policy.any_client:
+            checked = await self._checked(policy, caller, token, realms, named)
+            trace.realm = checked.realm_id
+        elif policy.requirements:
             session = await self._session(policy, request, caller, token, realms, named)
             if session is not None:
                 trace.realm = session.realm_id
@@ -148,11 +181,29 @@ class Passage:
             realms=realms,
             named_realm=named,
             session=session,
+            checked=checked,
             deadline=self._clock() + timedelta(seconds=min(seconds, 86400.0)),
             client_rule=await self._client_rule(caller, realms, named, session)
             if policy.takes_credential
             else _NOBODY_STATED,
         )
+
+    async def _checked(
+        self,
+        policy: Policy,
+        caller: Caller,
+        token: str | None,
+        realms: tuple[RealmId, ...],
+        named: RealmId | None,
+    ) -> CheckedToken:
+        if not token:
+            raise SessionRequired
+        checked = await self._tokens.check(token, caller)
+        if checked.realm_id not in realms:
+            raise CallerNotPermitted(metadata={"roles": policy.role_names})
+        if named is not None and checked.realm_id != named:
+            raise SessionInvalid
+        return checked
 
     async def _session(
         self,
@@ -169,7 +220,7 @@ class Passage:
                 return None
             raise SessionRequired
         try:
-            session = await self._sessions.authenticate(token, caller, any_client=policy.any_client)
+            session = await self._sessions.authenticate(token, caller)
             if session.realm_id not in realms:
                 raise CallerNotPermitted(metadata={"roles": policy.role_names})
             if named is not None and session.realm_id != named:

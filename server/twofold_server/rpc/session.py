@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Final
+
 from twofold.v1 import session_pb2
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import SessionInvalid
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
+from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.sessions import Sessions
 from twofold_server.domain.step_up import StepUps
 from twofold_server.rpc import packing
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading
 
+_LONGEST_RESUME_TOKEN: Final = 160
+
 
 class SessionServicer:
     """Sessions: kept alive, checked, stepped up, listed and ended."""
 
-    def __init__(self, realms: Realms, sessions: Sessions, step_ups: StepUps, pages: Pages) -> None:
+    def __init__(
+        self,
+        realms: Realms,
+        sessions: Sessions,
+        step_ups: StepUps,
+        revocations: Revocations,
+        pages: Pages,
+        clock: Clock,
+    ) -> None:
         self._realms = realms
         self._sessions = sessions
         self._step_ups = step_ups
+        self._revocations = revocations
         self._pages = pages
+        self._clock = clock
 
     async def RefreshSession(
         self, request: session_pb2.RefreshSessionRequest, call: Call
@@ -41,11 +58,15 @@ class SessionServicer:
             audience = door.audience(required=True)
         # The audience that the token was issued for must be the one that asks: a token for another service is no
         # session here.
-        if call.user.realm_id != call.realm or call.user.token_audience != audience.text:
+        if call.token.audience != audience.text:
             raise SessionInvalid
         return session_pb2.CheckSessionResponse(
-            session=packing.session(call.user.row, call.user.session_id),
-            access_token_expire_time=packing.timestamp(call.user.token_expire_time),
+            session=(
+                packing.session(await self._sessions.fresh(call.token), call.token.session_id)
+                if request.fresh
+                else packing.token_session(call.token)
+            ),
+            access_token_expire_time=packing.timestamp(call.token.expire_time),
         )
 
     async def StepUp(self, request: session_pb2.StepUpRequest, call: Call) -> session_pb2.StepUpResponse:
@@ -96,6 +117,21 @@ class SessionServicer:
         return session_pb2.RevokeOtherSessionsResponse(
             session=packing.session(result.session, result.session.session_id), tokens=packing.tokens(result.tokens)
         )
+
+    async def WatchRevocations(
+        self, request: session_pb2.WatchRevocationsRequest, call: Call
+    ) -> AsyncIterator[session_pb2.WatchRevocationsResponse]:
+        with reading(request) as door:
+            if len(request.resume_token) > _LONGEST_RESUME_TOKEN:
+                door.refuse("resume_token", "Not a resume token: send what the stream returned last.")
+        async for update in self._revocations.watch(frozenset(call.realms), request.resume_token):
+            yield session_pb2.WatchRevocationsResponse(
+                revocations=[packing.revocation(row) for row in update.rows],
+                reset=update.reset,
+                current=update.current,
+                resume_token=update.resume_token,
+                server_time=packing.timestamp(self._clock()),
+            )
 
     async def GetSigningKeys(
         self, request: session_pb2.GetSigningKeysRequest, call: Call

@@ -2,11 +2,27 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from twofold.v1 import access_pb2 as _access_pb2
 from twofold.v1 import sign_in_pb2 as _sign_in_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class RevocationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVOCATION_KIND_UNSPECIFIED: _ClassVar[RevocationKind]
+    REVOCATION_KIND_ACCOUNT: _ClassVar[RevocationKind]
+    REVOCATION_KIND_SESSION: _ClassVar[RevocationKind]
+    REVOCATION_KIND_API_KEY: _ClassVar[RevocationKind]
+    REVOCATION_KIND_SIGNING_KEY: _ClassVar[RevocationKind]
+    REVOCATION_KIND_REALM: _ClassVar[RevocationKind]
+REVOCATION_KIND_UNSPECIFIED: RevocationKind
+REVOCATION_KIND_ACCOUNT: RevocationKind
+REVOCATION_KIND_SESSION: RevocationKind
+REVOCATION_KIND_API_KEY: RevocationKind
+REVOCATION_KIND_SIGNING_KEY: RevocationKind
+REVOCATION_KIND_REALM: RevocationKind
 
 class RefreshSessionRequest(_message.Message):
     __slots__ = ("refresh_token", "audience")
@@ -143,3 +159,39 @@ class GetSigningKeysResponse(_message.Message):
     issuer: str
     audiences: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, keys: _Optional[_Iterable[_Union[SigningKey, _Mapping]]] = ..., issuer: _Optional[str] = ..., audiences: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Revocation(_message.Message):
+    __slots__ = ("revocation_id", "realm_id", "kind", "subject", "epoch", "expire_time")
+    REVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REALM_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    revocation_id: str
+    realm_id: str
+    kind: RevocationKind
+    subject: str
+    epoch: int
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, revocation_id: _Optional[str] = ..., realm_id: _Optional[str] = ..., kind: _Optional[_Union[RevocationKind, str]] = ..., subject: _Optional[str] = ..., epoch: _Optional[int] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class WatchRevocationsRequest(_message.Message):
+    __slots__ = ("resume_token",)
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    resume_token: str
+    def __init__(self, resume_token: _Optional[str] = ...) -> None: ...
+
+class WatchRevocationsResponse(_message.Message):
+    __slots__ = ("revocations", "reset", "current", "resume_token", "server_time")
+    REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SERVER_TIME_FIELD_NUMBER: _ClassVar[int]
+    revocations: _containers.RepeatedCompositeFieldContainer[Revocation]
+    reset: bool
+    current: bool
+    resume_token: str
+    server_time: _timestamp_pb2.Timestamp
+    def __init__(self, revocations: _Optional[_Iterable[_Union[Revocation, _Mapping]]] = ..., reset: bool = ..., current: bool = ..., resume_token: _Optional[str] = ..., server_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

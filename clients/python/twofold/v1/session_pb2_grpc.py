@@ -57,6 +57,11 @@ class SessionServiceStub(object):
                 request_serializer=twofold_dot_v1_dot_session__pb2.RevokeOtherSessionsRequest.SerializeToString,
                 response_deserializer=twofold_dot_v1_dot_session__pb2.RevokeOtherSessionsResponse.FromString,
                 )
+        self.WatchRevocations = channel.unary_stream(
+                '/twofold.v1.SessionService/WatchRevocations',
+                request_serializer=twofold_dot_v1_dot_session__pb2.WatchRevocationsRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_session__pb2.WatchRevocationsResponse.FromString,
+                )
         self.GetSigningKeys = channel.unary_unary(
                 '/twofold.v1.SessionService/GetSigningKeys',
                 request_serializer=twofold_dot_v1_dot_session__pb2.GetSigningKeysRequest.SerializeToString,
@@ -88,7 +93,8 @@ class SessionServiceServicer(object):
 
     def CheckSession(self, request, context):
         """Tells whether the session of the access token in metadata `twofold-session` is live, and whose it is. Takes tokens that other
-        callers of the realm were issued.
+        callers of the realm were issued. Answered from memory unless `fresh` is set: what the token says of the session is filled in then,
+        and its `create_time`, `refresh_time`, `expire_time`, `ip_address` and `user_agent` are not.
 
         Reasons: none further; a session that is not live is SESSION_ENDED or SESSION_EXPIRED. Retry: safe.
         """
@@ -143,6 +149,18 @@ class SessionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchRevocations(self, request, context):
+        """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
+        call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+
+        A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
+        is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
+        Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSigningKeys(self, request, context):
         """Gives the keys that the realm's access tokens are verified with, those that sign now and those that soon will.
 
@@ -189,6 +207,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.RevokeOtherSessions,
                     request_deserializer=twofold_dot_v1_dot_session__pb2.RevokeOtherSessionsRequest.FromString,
                     response_serializer=twofold_dot_v1_dot_session__pb2.RevokeOtherSessionsResponse.SerializeToString,
+            ),
+            'WatchRevocations': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRevocations,
+                    request_deserializer=twofold_dot_v1_dot_session__pb2.WatchRevocationsRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_session__pb2.WatchRevocationsResponse.SerializeToString,
             ),
             'GetSigningKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSigningKeys,
@@ -329,6 +352,23 @@ class SessionService(object):
         return grpc.experimental.unary_unary(request, target, '/twofold.v1.SessionService/RevokeOtherSessions',
             twofold_dot_v1_dot_session__pb2.RevokeOtherSessionsRequest.SerializeToString,
             twofold_dot_v1_dot_session__pb2.RevokeOtherSessionsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchRevocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/twofold.v1.SessionService/WatchRevocations',
+            twofold_dot_v1_dot_session__pb2.WatchRevocationsRequest.SerializeToString,
+            twofold_dot_v1_dot_session__pb2.WatchRevocationsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

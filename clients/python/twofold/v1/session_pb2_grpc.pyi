@@ -45,7 +45,8 @@ class SessionServiceStub:
         twofold.v1.session_pb2.CheckSessionResponse,
     ]
     """Tells whether the session of the access token in metadata `twofold-session` is live, and whose it is. Takes tokens that other
-    callers of the realm were issued.
+    callers of the realm were issued. Answered from memory unless `fresh` is set: what the token says of the session is filled in then,
+    and its `create_time`, `refresh_time`, `expire_time`, `ip_address` and `user_agent` are not.
 
     Reasons: none further; a session that is not live is SESSION_ENDED or SESSION_EXPIRED. Retry: safe.
     """
@@ -97,6 +98,18 @@ class SessionServiceStub:
     Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
     """
 
+    WatchRevocations: grpc.UnaryStreamMultiCallable[
+        twofold.v1.session_pb2.WatchRevocationsRequest,
+        twofold.v1.session_pb2.WatchRevocationsResponse,
+    ]
+    """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
+    call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+
+    A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
+    is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
+    Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+    """
+
     GetSigningKeys: grpc.UnaryUnaryMultiCallable[
         twofold.v1.session_pb2.GetSigningKeysRequest,
         twofold.v1.session_pb2.GetSigningKeysResponse,
@@ -133,7 +146,8 @@ class SessionServiceAsyncStub:
         twofold.v1.session_pb2.CheckSessionResponse,
     ]
     """Tells whether the session of the access token in metadata `twofold-session` is live, and whose it is. Takes tokens that other
-    callers of the realm were issued.
+    callers of the realm were issued. Answered from memory unless `fresh` is set: what the token says of the session is filled in then,
+    and its `create_time`, `refresh_time`, `expire_time`, `ip_address` and `user_agent` are not.
 
     Reasons: none further; a session that is not live is SESSION_ENDED or SESSION_EXPIRED. Retry: safe.
     """
@@ -185,6 +199,18 @@ class SessionServiceAsyncStub:
     Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
     """
 
+    WatchRevocations: grpc.aio.UnaryStreamMultiCallable[
+        twofold.v1.session_pb2.WatchRevocationsRequest,
+        twofold.v1.session_pb2.WatchRevocationsResponse,
+    ]
+    """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
+    call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+
+    A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
+    is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
+    Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+    """
+
     GetSigningKeys: grpc.aio.UnaryUnaryMultiCallable[
         twofold.v1.session_pb2.GetSigningKeysRequest,
         twofold.v1.session_pb2.GetSigningKeysResponse,
@@ -225,7 +251,8 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.session_pb2.CheckSessionResponse, collections.abc.Awaitable[twofold.v1.session_pb2.CheckSessionResponse]]:
         """Tells whether the session of the access token in metadata `twofold-session` is live, and whose it is. Takes tokens that other
-        callers of the realm were issued.
+        callers of the realm were issued. Answered from memory unless `fresh` is set: what the token says of the session is filled in then,
+        and its `create_time`, `refresh_time`, `expire_time`, `ip_address` and `user_agent` are not.
 
         Reasons: none further; a session that is not live is SESSION_ENDED or SESSION_EXPIRED. Retry: safe.
         """
@@ -285,6 +312,20 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         """Ends every session of the account but this one.
 
         Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
+        """
+
+    @abc.abstractmethod
+    def WatchRevocations(
+        self,
+        request: twofold.v1.session_pb2.WatchRevocationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[twofold.v1.session_pb2.WatchRevocationsResponse], collections.abc.AsyncIterator[twofold.v1.session_pb2.WatchRevocationsResponse]]:
+        """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
+        call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+
+        A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
+        is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
+        Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
         """
 
     @abc.abstractmethod
