@@ -78,12 +78,18 @@ def _only_one() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise CannotRun(f"it runs already in this folder (process {lock.read().strip() or 'unknown'})") from None
+            process, *_ = lock.read().split() or ["unknown"]
+            raise CannotRun(f"it runs already in this folder (process {process})") from None
+        _demand_free(_address())
         lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
+        # The second line tells `make demo` where to call.
+        lock.write(f"{os.getpid()}\n{_address()}\n")
         lock.flush()
-        _demand_free(os.environ.get("TWOFOLD_LISTEN") or "127.0.0.1:50051")
         yield
+
+
+def _address() -> str:
+    return os.environ.get("TWOFOLD_LISTEN") or "127.0.0.1:50051"
 
 
 def _demand_free(address: str) -> None:
@@ -130,11 +136,17 @@ def _serve(url: str, database: Server | None) -> int:
     environment = {
         "TWOFOLD_DEVELOPMENT": "true",
         "TWOFOLD_MASTER_KEY_FILE": str(_master_key()),
-        **({} if "TWOFOLD_SMTP_HOST" in os.environ else {"TWOFOLD_MAIL_DIRECTORY": str(_STATE / "sent")}),
+        **({} if os.environ.get("TWOFOLD_SMTP_HOST") else {"TWOFOLD_MAIL_DIRECTORY": str(_STATE / "sent")}),
         **os.environ,
         "TWOFOLD_DATABASE_URL": url,
     }
     environment.pop("DATABASE_URL", None)
+    mail = environment.get("TWOFOLD_MAIL_DIRECTORY")
+    print(
+        f"Twofold on {_address()}; mail {f'as files in {_shown(mail)}' if mail else 'goes to the relay'}. "
+        "Try `make demo` in another terminal. Ctrl-C stops everything.",
+        flush=True,
+    )
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(os.getpid())],
         env=environment,
@@ -164,6 +176,11 @@ sys.argv = ["twofold-server", "serve"]
 from twofold_server.cli import main
 main()
 """
+
+
+def _shown(folder: str) -> str:
+    path = Path(folder)
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:

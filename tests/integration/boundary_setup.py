@@ -39,6 +39,8 @@ SERVICES = tuple(
 )
 METHODS: tuple[MethodDescriptor, ...] = tuple(method for service in SERVICES for method in service.methods)
 
+STREAMS = frozenset(path_of(method) for method in METHODS if method.server_streaming)
+
 SIGN_IN = "/twofold.v1.AccountService/SignIn"
 GET_ACCOUNT = "/twofold.v1.AccountService/GetAccount"
 CHECK_SESSION = "/twofold.v1.SessionService/CheckSession"
@@ -104,7 +106,8 @@ class Servicer:
 
     def __init__(self, rig: Rig, methods: Iterable[MethodDescriptor]) -> None:
         for method in methods:
-            setattr(self, method.name, self._implementation(rig, method))
+            make = self._stream if method.server_streaming else self._implementation
+            setattr(self, method.name, make(rig, method))
 
     def _implementation(self, rig: Rig, method: MethodDescriptor) -> Callable[[Message, Call], Awaitable[Message]]:
         answer = message_factory.GetMessageClass(method.output_type)
@@ -112,6 +115,14 @@ class Servicer:
         async def implementation(request: Message, call: Call) -> Message:
             rig.calls.append((request, call))
             return (await rig.behaviour(request, call)) or answer()
+
+        return implementation
+
+    def _stream(self, rig: Rig, method: MethodDescriptor) -> Callable[[Message, Call], AsyncIterator[Message]]:
+        answer = self._implementation(rig, method)
+
+        async def implementation(request: Message, call: Call) -> AsyncIterator[Message]:
+            yield await answer(request, call)
 
         return implementation
 
@@ -208,14 +219,19 @@ class Rig:
         metadata: tuple[tuple[str, str | bytes], ...] = (),
         timeout: float | None = 5,
     ) -> tuple[bytes, dict[str, str | bytes]]:
-        """Send bytes and get bytes, and the trailers. Raises AioRpcError."""
+        """Send bytes and get bytes, of a stream those of all its messages, and the trailers. Raises AioRpcError."""
         sent = list(metadata)
         if credential is not None:
             sent.append(("authorization", f"Bearer {credential}"))
         if session is not None:
             sent.append(("twofold-session", session))
-        call = self.channel.unary_unary(path)(raw, metadata=tuple(sent), timeout=timeout)
-        answer = await call
+        call: Any
+        if path in STREAMS:
+            call = self.channel.unary_stream(path)(raw, metadata=tuple(sent), timeout=timeout)
+            answer = b"".join([message async for message in call])
+        else:
+            call = self.channel.unary_unary(path)(raw, metadata=tuple(sent), timeout=timeout)
+            answer = await call
         return answer, {str(key): value for key, value in await call.trailing_metadata() or ()}
 
     async def failure(self, path: str, raw: bytes = b"", **arguments: Any) -> Failure:

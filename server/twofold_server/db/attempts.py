@@ -29,6 +29,7 @@ class Proofs:
     backup_failures: list[int] | None
     backup_wait_until: list[datetime] | None
     backup_hash: bytes | None
+    backup_set_id: UUID | None
     device_id: UUID | None
     network_failures: int
 
@@ -49,7 +50,8 @@ async def read(
         SELECT a.account_id, a.epoch, a.second_factor, a.email, a.language_code, p.hash, p.failures, p.wait_until,
                f.factor_ids, f.factor_kinds, f.factor_secrets,
                t.failures AS totp_failures, t.wait_until AS totp_wait_until,
-               b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash, d.device_id,
+               b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               c.set_id AS backup_set_id, d.device_id,
                coalesce(n.failures, 0) AS network_failures
           FROM accounts a
           JOIN password_credentials p ON p.account_id = a.account_id

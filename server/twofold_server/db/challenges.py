@@ -35,6 +35,7 @@ class Challenge:
     backup_failures: list[int] | None
     backup_wait_until: list[datetime] | None
     backup_hash: bytes | None
+    backup_set_id: UUID | None
     backup_codes_left: bool
     device_id: UUID | None
     device_generation: int | None
@@ -64,6 +65,7 @@ async def read(
                f.factor_ids, f.factor_kinds, f.factor_secrets,
                t.failures AS totp_failures, t.wait_until AS totp_wait_until,
                b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               c.set_id AS backup_set_id,
                EXISTS (
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
                ) AS backup_codes_left,
@@ -138,7 +140,7 @@ async def finish(
              WHERE f.factor_id = $18 AND $17 = 'totp'
                FOR NO KEY UPDATE OF f
         ), backup AS (
-            SELECT $22 AND c.spent_time IS NULL AND c.hash = $21 AS fresh FROM budget JOIN backup_codes c USING (account_id)
+            SELECT $22 AND c.spent_time IS NULL AND c.set_id = $21 AS fresh FROM budget JOIN backup_codes c USING (account_id)
              WHERE c.slot = $20 AND $17 = 'backup_code'
                FOR NO KEY UPDATE OF c
         ), verdict AS (
@@ -222,7 +224,7 @@ async def finish(
         code.factor_id,
         code.step,
         code.slot,
-        code.slot_hash,
+        code.slot_set_id,
         code.slot_ok,
         session.session_id,
         session.salt,

@@ -241,25 +241,25 @@ async def spend_step(
 
 
 async def spend_backup_code(
-    tx: Connection, realm_id: str, account_id: UUID, slot: str, hash: bytes, now: datetime
+    tx: Connection, realm_id: str, account_id: UUID, slot: str, set_id: UUID, now: datetime
 ) -> bool:
-    """Spend the backup code of a slot, if it is still the one whose hash was checked and unspent."""
+    """Spend the backup code of a slot, if it is still of the set that was checked, and unspent."""
     spent = await tx.fetchval(
         """
         UPDATE backup_codes SET spent_time = $5
-         WHERE account_id = $2 AND realm_id = $1 AND slot = $3 AND hash = $4 AND spent_time IS NULL RETURNING true
+         WHERE account_id = $2 AND realm_id = $1 AND slot = $3 AND set_id = $4 AND spent_time IS NULL RETURNING true
         """,
         realm_id,
         account_id,
         slot,
-        hash,
+        set_id,
         now,
     )
     return bool(spent)
 
 
 async def put_backup_codes(
-    tx: Connection, realm_id: str, account_id: UUID, slots: list[str], hashes: list[bytes], now: datetime
+    tx: Connection, realm_id: str, account_id: UUID, slots: list[str], hashes: list[bytes], set_id: UUID, now: datetime
 ) -> None:
     """Replace the backup codes of a locked account. Their count stays: a new set must not buy new guesses."""
     await tx.execute("DELETE FROM backup_codes WHERE account_id = $2 AND realm_id = $1", realm_id, account_id)
@@ -268,14 +268,15 @@ async def put_backup_codes(
         WITH budget AS (
             INSERT INTO factor_budgets (account_id, kind) VALUES ($2, 'backup_code') ON CONFLICT (account_id, kind) DO NOTHING
         )
-        INSERT INTO backup_codes (account_id, slot, realm_id, hash, create_time)
-        SELECT $2, x.slot, $1, x.hash, $5 FROM unnest($3::text[], $4::bytea[]) AS x (slot, hash)
+        INSERT INTO backup_codes (account_id, slot, set_id, realm_id, hash, create_time)
+        SELECT $2, x.slot, $6, $1, x.hash, $5 FROM unnest($3::text[], $4::bytea[]) AS x (slot, hash)
         """,
         realm_id,
         account_id,
         slots,
         hashes,
         now,
+        set_id,
     )
 
 

@@ -37,6 +37,7 @@ class Found:
     backup_failures: list[int] | None
     backup_wait_until: list[datetime] | None
     backup_hash: bytes | None
+    backup_set_id: UUID | None
     backup_codes_left: bool
     device_id: UUID | None
     device_generation: int | None
@@ -67,6 +68,7 @@ async def read(
                f.factor_ids, f.factor_kinds, f.factor_secrets,
                t.failures AS totp_failures, t.wait_until AS totp_wait_until,
                b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               c.set_id AS backup_set_id,
                a.second_factor IS TRUE AND EXISTS (
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
                ) AS backup_codes_left,
@@ -205,8 +207,8 @@ class Code:
     kind: str | None = None  # totp, backup_code
     factor_id: UUID | None = None  # TOTP: whose seed gave the code; None if no seed did
     step: int | None = None
-    slot: str | None = None  # backup code: its slot, the hash that it was checked against, and whether it was right
-    slot_hash: bytes | None = None
+    slot: str | None = None  # backup code: its slot, the set that it was checked against, and whether it was right
+    slot_set_id: UUID | None = None
     slot_ok: bool = False
 
 
@@ -298,8 +300,8 @@ async def finish_right_password(
             SELECT f.last_step < $18 AS fresh FROM budget JOIN factors f USING (account_id)
              WHERE f.factor_id = $17 AND $16 = 'totp'
                FOR NO KEY UPDATE OF f
-        ), backup AS (          -- the hash that was checked must still be the slot's: a new set may have come meanwhile
-            SELECT $21 AND c.spent_time IS NULL AND c.hash = $20 AS fresh FROM budget JOIN backup_codes c USING (account_id)
+        ), backup AS (          -- the set that was checked must still be the slot's: a new one may have come meanwhile
+            SELECT $21 AND c.spent_time IS NULL AND c.set_id = $20 AS fresh FROM budget JOIN backup_codes c USING (account_id)
              WHERE c.slot = $19 AND $16 = 'backup_code'
                FOR NO KEY UPDATE OF c
         ), verdict AS (
@@ -393,7 +395,7 @@ async def finish_right_password(
         code.factor_id,
         code.step,
         code.slot,
-        code.slot_hash,
+        code.slot_set_id,
         code.slot_ok,
         session.session_id,
         session.salt,

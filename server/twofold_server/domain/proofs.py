@@ -156,7 +156,8 @@ class SessionProofs:
         account = await db_accounts.lock(tx, realm.realm_id, session.account_id)
         if account is None or account.epoch != session.epoch or account.state != "active":
             raise SessionEnded
-        if account.hash != found.hash or account.second_factor != found.second_factor:
+        # The hash itself may have been made anew or sealed anew; a change of the password shows in the epoch.
+        if account.second_factor != found.second_factor:
             raise ChangedMeanwhile
         budget = Budget(account.failures, account.wait_until)
         if not budget.is_open(bucket, realm, now):
@@ -217,8 +218,8 @@ async def judge_code(
     if not budget.is_open(bucket, realm, now):
         return refusal(realm, budget.wait_until[bucket - 1], now)
     spent = False
-    if code.slot is not None and code.slot_hash is not None and code.slot_ok:
-        spent = await db_factors.spend_backup_code(tx, realm.realm_id, account_id, code.slot, code.slot_hash, now)
+    if code.slot is not None and code.slot_set_id is not None and code.slot_ok:
+        spent = await db_factors.spend_backup_code(tx, realm.realm_id, account_id, code.slot, code.slot_set_id, now)
     elif code.factor_id is not None and code.step is not None:
         spent = await db_factors.spend_step(tx, realm.realm_id, account_id, code.factor_id, code.step, now)
     if spent:

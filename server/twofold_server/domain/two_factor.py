@@ -217,7 +217,7 @@ class TwoFactor:
                 if proven.account.second_factor:
                     raise ChangedMeanwhile
                 await db_factors.put_backup_codes(
-                    tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, proven.now
+                    tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, uuid7(), proven.now
                 )
             row = await prove_second_factor(
                 tx, realm, proven.session, totp.KIND, auth_time=proven.now, rotate=False, now=proven.now
@@ -281,7 +281,7 @@ class TwoFactor:
             if not locked.second_factor:
                 raise TwoFactorNotEnrolled
             await db_factors.put_backup_codes(
-                tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, self._clock()
+                tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, uuid7(), self._clock()
             )
             await self._log.record(
                 tx,

@@ -109,7 +109,7 @@ class Boundary(grpc.GenericRpcHandler):
 
     def serve_stream(self, path: str, work: StreamWork, *, client_streams: bool = False) -> None:
         """Serve a stream of answers, or of both sides; 1,000 at a time. It ends with SERVER_DRAINING at the drain."""
-        handle = self._handle(path, self._counted(work), self._streams)
+        handle = self._handle(path, _counted(work), self._streams)
         make = grpc.stream_stream_rpc_method_handler if client_streams else grpc.unary_stream_rpc_method_handler
         self._handlers[path] = make(handle)
 
@@ -137,15 +137,6 @@ class Boundary(grpc.GenericRpcHandler):
         while self._calls.tasks and time.monotonic() < ends:
             await asyncio.wait(self._calls.tasks, timeout=ends - time.monotonic())
         self._calls.close()
-
-    def _counted(self, work: StreamWork) -> StreamWork:
-        async def counted(requests: object, context: Context, trace: Trace) -> None:
-            # This call's own task is among them.
-            if len(self._streams.tasks) > _MOST_STREAMS:
-                raise Overloaded(retry_after=RETRY_ELSEWHERE_SECONDS)
-            await work(requests, context, trace)
-
-        return counted
 
     def _handle(
         self, path: str, work: Callable[[Any, Context, Trace], Awaitable[Any]], group: _Group, log_every: int = 1
@@ -194,6 +185,23 @@ class Boundary(grpc.GenericRpcHandler):
             return await _abort(context, failure(error, trace.request_id))
 
         return handle
+
+
+def _counted(work: StreamWork) -> StreamWork:
+    """Bound a method's streams, each by itself: whoever watches health takes no place of who watches revocations."""
+    under_way = 0
+
+    async def counted(requests: object, context: Context, trace: Trace) -> None:
+        nonlocal under_way
+        if under_way >= _MOST_STREAMS:
+            raise Overloaded(retry_after=RETRY_ELSEWHERE_SECONDS)
+        under_way += 1
+        try:
+            await work(requests, context, trace)
+        finally:
+            under_way -= 1
+
+    return counted
 
 
 def _draining() -> ServerDraining:

@@ -79,6 +79,7 @@ CREATE TABLE factor_budgets (                       -- one count for all factors
 CREATE TABLE backup_codes (
     account_id uuid NOT NULL CONSTRAINT backup_codes_account_fkey REFERENCES accounts ON DELETE CASCADE,
     slot text NOT NULL,
+    set_id uuid NOT NULL,                           -- the ten that were made together
     realm_id text NOT NULL,
     hash bytea NOT NULL,                            -- sealed
     create_time timestamptz NOT NULL,

@@ -80,7 +80,7 @@ async def verify(
         right = await engine.verify(stored, code.text, account=str(account_id), known_device=known_device)
     except HashQueueFull as error:
         raise Overloaded(retry_after=error.retry_after_seconds) from None
-    return Code("given", KIND, slot=code.slot, slot_hash=sealed, slot_ok=right)
+    return Code("given", KIND, slot=code.slot, slot_set_id=enrolled.backup_set_id, slot_ok=right)
 
 
 def place(realm_id: str, account_id: UUID, slot: str) -> Place:
