@@ -75,7 +75,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     signing_keys = SigningKeys(pool, keyring, clock)
     tokens = SessionTokens(keyring, signing_keys, clock)
 
-    revocations = Revocations(pool, clock)
+    revocations = Revocations(pool, clock, on_signing_key=signing_keys.read_again)
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
     sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
     sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)

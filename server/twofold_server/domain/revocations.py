@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +42,9 @@ class Update:
 class Revocations:
     """The set. `run` keeps it; a token is dead where `is_dead` says so."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, *, on_signing_key: Callable[[], None]) -> None:
+        """`on_signing_key` is called when a signing key was revoked, so that the set of keys is read anew."""
+        self._on_signing_key = on_signing_key
         self._pool = pool
         self._clock = clock
         self._rows: dict[str, RevocationRow] = {}
@@ -107,6 +109,7 @@ class Revocations:
                 self._epochs[row.subject] = max(row.epoch, self._epochs.get(row.subject, 0))
             case "signing_key":
                 self._keys.add(row.subject)
+                self._on_signing_key()
             case "realm":
                 self._realms.add(row.subject)
 

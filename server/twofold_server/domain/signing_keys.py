@@ -7,15 +7,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
+
+from uuid_utils.compat import uuid7
 
 from twofold_server.crypto.access_tokens import SigningKey, VerificationKey
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import signing_keys as rows
 from twofold_server.db.pool import Pool
-from twofold_server.domain.clock import Clock
+from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 
-_READ_AGAIN_SECONDS = 30.0
+PUBLISHED_BEFORE: Final = timedelta(minutes=10)
+"""How long a key is to be found before it signs."""
+
+_READ_AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,49 @@ class SigningKeys:
         await self._fresh()
         return self._published
 
+    def read_again(self) -> None:
+        """Read the set anew at the next use: a key was removed."""
+        self._read_at = float("-inf")
+
+    async def rotate(self) -> PublishedKey | None:
+        """Publish the next key, which signs in 10 minutes, when every verifier has had time to read it.
+
+        What signs now stays good until its last token has expired. None where a next key is published already.
+        """
+        now = self._clock()
+        row = self._new_row(now, now + PUBLISHED_BEFORE)
+        if not await rows.rotate(self._pool, row, row.sign_time + REVOCATION_LIFE):
+            return None
+        self.read_again()
+        await self._fresh()
+        return next(p for p in self._published if p.key.kid == row.key_id)
+
+    async def remove(self, key_id: str) -> bool:
+        """Take a key that was stolen out of use at once: nothing that it signed counts any more, on any server or
+        verifier.
+
+        Where no other key signs, a new one does from now on; sessions live on, and get a token of it when they refresh.
+        False where there is no such key.
+        """
+        now = self._clock()
+        removed = await rows.remove(
+            self._pool,
+            key_id,
+            self._new_row(now, now),
+            now=now,
+            revocation_id=uuid7(),
+            revocation_expire=now + REVOCATION_LIFE,
+        )
+        self.read_again()
+        return removed
+
     async def _fresh(self) -> None:
         if time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
             return
         now = self._clock()
         found = await rows.all_current(self._pool, now)
         if not found:
-            await rows.add_first(self._pool, self._new_row(now))
+            await rows.add_first(self._pool, self._new_row(now, now))
             found = await rows.all_current(self._pool, now)
         signing: list[tuple[datetime, datetime | None, SigningKey]] = []
         published: list[PublishedKey] = []
@@ -75,15 +117,14 @@ class SigningKeys:
         self._verification = {p.key.kid: p.key for p in published}
         self._read_at = time.monotonic()
 
-    def _new_row(self, now: datetime) -> rows.SigningKeyRow:
-        # The very first key signs at once: no verifier can hold an older set.
+    def _new_row(self, now: datetime, sign_time: datetime) -> rows.SigningKeyRow:
         key = SigningKey.generate()
         return rows.SigningKeyRow(
             key_id=key.kid,
             private_key=self._keyring.seal(key.pkcs8(), _place(key.kid)),
             public_key=key.verification_key().spki(),
             publish_time=now,
-            sign_time=now,
+            sign_time=sign_time,
             retire_time=None,
         )
 

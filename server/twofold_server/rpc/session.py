@@ -124,7 +124,7 @@ class SessionServicer:
         with reading(request) as door:
             if len(request.resume_token) > _LONGEST_RESUME_TOKEN:
                 door.refuse("resume_token", "Not a resume token: send what the stream returned last.")
-        async for update in self._revocations.watch(frozenset(call.realms), request.resume_token):
+        async for update in self._revocations.watch({call.realm}, request.resume_token):
             yield session_pb2.WatchRevocationsResponse(
                 revocations=[packing.revocation(row) for row in update.rows],
                 reset=update.reset,
