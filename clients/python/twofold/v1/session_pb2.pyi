@@ -177,10 +177,12 @@ class Revocation(_message.Message):
     def __init__(self, revocation_id: _Optional[str] = ..., realm_id: _Optional[str] = ..., kind: _Optional[_Union[RevocationKind, str]] = ..., subject: _Optional[str] = ..., epoch: _Optional[int] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class WatchRevocationsRequest(_message.Message):
-    __slots__ = ("resume_token",)
+    __slots__ = ("resume_token", "realm_id")
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    REALM_ID_FIELD_NUMBER: _ClassVar[int]
     resume_token: str
-    def __init__(self, resume_token: _Optional[str] = ...) -> None: ...
+    realm_id: str
+    def __init__(self, resume_token: _Optional[str] = ..., realm_id: _Optional[str] = ...) -> None: ...
 
 class WatchRevocationsResponse(_message.Message):
     __slots__ = ("revocations", "reset", "current", "resume_token", "server_time")

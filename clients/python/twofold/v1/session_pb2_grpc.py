@@ -150,12 +150,12 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchRevocations(self, request, context):
-        """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
-        call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+        """Streams what has been revoked in a realm: first a snapshot, then each change within 250 ms of the call that made it, and a heartbeat
+        each second. With it and GetSigningKeys a service checks access tokens by itself.
 
         A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
         is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-        Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+        Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -102,12 +102,12 @@ class SessionServiceStub:
         twofold.v1.session_pb2.WatchRevocationsRequest,
         twofold.v1.session_pb2.WatchRevocationsResponse,
     ]
-    """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
-    call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+    """Streams what has been revoked in a realm: first a snapshot, then each change within 250 ms of the call that made it, and a heartbeat
+    each second. With it and GetSigningKeys a service checks access tokens by itself.
 
     A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
     is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-    Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+    Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
     """
 
     GetSigningKeys: grpc.UnaryUnaryMultiCallable[
@@ -203,12 +203,12 @@ class SessionServiceAsyncStub:
         twofold.v1.session_pb2.WatchRevocationsRequest,
         twofold.v1.session_pb2.WatchRevocationsResponse,
     ]
-    """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
-    call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+    """Streams what has been revoked in a realm: first a snapshot, then each change within 250 ms of the call that made it, and a heartbeat
+    each second. With it and GetSigningKeys a service checks access tokens by itself.
 
     A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
     is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-    Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+    Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
     """
 
     GetSigningKeys: grpc.aio.UnaryUnaryMultiCallable[
@@ -320,12 +320,12 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.session_pb2.WatchRevocationsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[twofold.v1.session_pb2.WatchRevocationsResponse], collections.abc.AsyncIterator[twofold.v1.session_pb2.WatchRevocationsResponse]]:
-        """Streams what has been revoked in the realms in which the caller is a verifier: first a snapshot, then each change within 250 ms of the
-        call that made it, and a heartbeat each second. With it and GetSigningKeys a service checks access tokens by itself.
+        """Streams what has been revoked in a realm: first a snapshot, then each change within 250 ms of the call that made it, and a heartbeat
+        each second. With it and GetSigningKeys a service checks access tokens by itself.
 
         A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
         is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-        Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+        Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
         """
 
     @abc.abstractmethod
