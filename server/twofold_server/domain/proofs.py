@@ -165,7 +165,7 @@ class SessionProofs:
         if not right:
             failures, wait_until = budget.counted(bucket, realm, now)
             await db_accounts.set_password_budget(tx, realm.realm_id, session.account_id, failures, wait_until)
-            return await self._failed(tx, realm, session, origin, "wrong_password", bucket, now, InvalidCredentials())
+            return await self._failed(tx, realm, session, origin, "password", bucket, now, InvalidCredentials())
         locked = await db_sessions.lock(tx, realm.realm_id, session.account_id, session.session_id, session.epoch, now)
         if locked is None:
             raise SessionEnded
@@ -173,7 +173,7 @@ class SessionProofs:
             await db_accounts.set_password_budget(tx, realm.realm_id, session.account_id, *cleared)
         if judge is not None and (error := await judge(tx, bucket, now)):
             if isinstance(error, InvalidSecondFactor):
-                return await self._failed(tx, realm, session, origin, "wrong_code", bucket, now, error)
+                return await self._failed(tx, realm, session, origin, "code", bucket, now, error)
             return _Refused(error)
         return await effect(tx, Proven(account, *locked, bucket, now))
 
@@ -183,7 +183,7 @@ class SessionProofs:
         realm: Realm,
         session: ActiveSession,
         origin: Origin,
-        kind: str,
+        secret: str,
         bucket: int,
         now: datetime,
         error: TwofoldError,
@@ -194,10 +194,11 @@ class SessionProofs:
             event_id=uuid7(),
             realm_id=realm.realm_id,
             account_id=session.account_id,
-            kind=kind,
+            # A kind of its own: the sign-in history is of sign-ins.
+            kind="proof_failed",
             client_id=origin.client_id,
             now=now,
-            details={"known_device": bucket == KNOWN, "in_session": str(session.session_id)},
+            details={"known_device": bucket == KNOWN, "session_id": str(session.session_id), "secret": secret},
             personal=origin.personal,
         )
         return _Refused(error)
