@@ -8,8 +8,9 @@ import asyncpg
 # 57014: ran into the statement timeout; 25006: a standby that was the primary; 55P03: waited too long for a lock.
 _UNAVAILABLE_CLASSES = ("08", "53")
 _UNAVAILABLE = frozenset({"57P01", "57P02", "57P03", "57P05", "57014", "25006", "25P03", "55P03"})
+_DEADLOCK = frozenset({"40001", "40P01"})
 # 23503: a row was written for an account that was deleted while the call was under way.
-_CONFLICT = frozenset({"40001", "40P01", "23503"})
+_CONFLICT = _DEADLOCK | {"23503"}
 
 
 def sqlstate(error: BaseException) -> str:
@@ -32,3 +33,8 @@ def is_unavailable(error: BaseException) -> bool:
 def is_conflict(error: BaseException) -> bool:
     """Whether the transaction lost against another one and nothing of it was done."""
     return sqlstate(error) in _CONFLICT
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether PostgreSQL chose the transaction to give way to another one (40001, 40P01)."""
+    return sqlstate(error) in _DEADLOCK

@@ -23,3 +23,8 @@ def translate(error: BaseException) -> TwofoldError | None:
 def sqlstate(error: BaseException) -> str:
     """The SQLSTATE to be logged; empty if the failure is not PostgreSQL's."""
     return faults.sqlstate(error)
+
+
+def may_be_repeated(error: BaseException) -> bool:
+    """Whether a transaction lost against another one, was undone whole, and may well win the next time."""
+    return faults.is_deadlock(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from twofold.v1 import access_pb2
+from twofold_server.domain import faults
 from twofold_server.domain.callers import Caller
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
@@ -46,6 +48,9 @@ StreamMethod = Callable[[Message, Call], AsyncIterator[Message]]
 LEAST_FOR_CREDENTIAL_SECONDS: Final = 0.05
 """A hash and a durable statement take about 30 ms on an idle machine; begun with less, their end is not seen."""
 
+# Between tries, with jitter, so that those who met do not meet again.
+_PAUSES: Final = (0.02, 0.1)
+_random: Final = secrets.SystemRandom()
 _STREAM_SECONDS: Final = 86400.0
 _NOBODY_STATED: Final = ClientRule(stated=False, address_required=False, global_only=False)
 _STATED: Final = {
@@ -116,14 +121,14 @@ class Passage:
                         raise DeadlineTooShort
                     # The core cancels this task when the deadline passes.
                     call = await self._admitted(policy, request, caller, token, realms, named, remaining, trace)
-                    return bytes((await method(request, call)).SerializeToString())
+                    return bytes((await _answer(method, request, call)).SerializeToString())
                 limit = asyncio.timeout(limits.default_deadline)
                 try:
                     async with limit:
                         call = await self._admitted(
                             policy, request, caller, token, realms, named, limits.default_deadline, trace
                         )
-                        return bytes((await method(request, call)).SerializeToString())
+                        return bytes((await _answer(method, request, call)).SerializeToString())
                 except TimeoutError as error:
                     if limit.expired():
                         raise DefaultDeadlinePassed from error
@@ -253,6 +258,18 @@ class Passage:
             if (await self._realms.get(realm_id)).settings.global_addresses_only:
                 return _STATED[True]
         return _STATED[False]
+
+
+async def _answer(method: Method, request: Message, call: Call) -> Message:
+    """Call a method, again where PostgreSQL let its transaction give way to another: nothing of it was done."""
+    for pause in _PAUSES:
+        try:
+            return await method(request, call)
+        except Exception as error:
+            if not faults.may_be_repeated(error):
+                raise
+        await asyncio.sleep(_random.uniform(0, pause))
+    return await method(request, call)
 
 
 def _parsed(policy: Policy, raw: bytes) -> Message:
