@@ -17,13 +17,16 @@ from uuid_utils.compat import uuid7
 
 from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
 from twofold_server.crypto import tokens
+from twofold_server.crypto.access_tokens import AccessClaims
 from twofold_server.db import callers as caller_rows
 from twofold_server.db.pool import Pool
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Caller, Callers
+from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.errors import SessionInvalid
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.sessions import ActiveSession
+from twofold_server.domain.values import RealmId
 from twofold_server.rpc.boundary import Boundary
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.credentials import Certificates
@@ -70,7 +73,8 @@ class Failure:
     @classmethod
     def of(cls, error: grpc.aio.AioRpcError) -> Failure:
         trailers = {str(key): value for key, value in error.trailing_metadata() or ()}
-        status = status_pb2.Status.FromString(bytes(trailers.get("grpc-status-details-bin", b"")))
+        packed: Any = trailers.get("grpc-status-details-bin", b"")
+        status = status_pb2.Status.FromString(packed)
         found: dict[str, Any] = {}
         for detail in status.details:
             name = detail.TypeName().rpartition(".")[2]
@@ -128,14 +132,36 @@ class Servicer:
 
 
 class ScriptedSessions:
-    """Stands for the sessions' rules: knows the tokens that the test hands out."""
+    """Stands for the sessions' rules, and for those of tokens of any client: knows what the test hands out."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, ActiveSession | Exception] = {}
-        self.asked: list[tuple[str, Caller, bool]] = []
+        self.asked: list[tuple[str, str, Caller]] = []
 
-    async def authenticate(self, token: str, caller: Caller, *, any_client: bool) -> ActiveSession:
-        self.asked.append((token, caller, any_client))
+    async def authenticate(self, token: str, caller: Caller) -> ActiveSession:
+        self.asked.append(("row", token, caller))
+        return self._outcome(token)
+
+    async def check(self, token: str, caller: Caller) -> CheckedToken:
+        self.asked.append(("memory", token, caller))
+        row = self._outcome(token).row
+        claims = AccessClaims(
+            issuer=f"https://twofold.test/{row.realm_id}",
+            subject=row.account_id,
+            audience=row.audience,
+            client_id=row.client_id,
+            token_id=row.session_id,
+            session_id=row.session_id,
+            epoch=row.epoch,
+            methods=tuple(row.amr),
+            assurance=row.aal,
+            issue_time=row.create_time,
+            expire_time=row.expire_time,
+            auth_time=row.auth_time,
+        )
+        return CheckedToken(claims, RealmId(row.realm_id), "key", str(row.session_id), str(row.account_id))
+
+    def _outcome(self, token: str) -> ActiveSession:
         found = self.outcomes.get(token, SessionInvalid())
         if isinstance(found, Exception):
             raise found
@@ -217,7 +243,7 @@ class Rig:
         credential: str | None = None,
         session: str | None = None,
         metadata: tuple[tuple[str, str | bytes], ...] = (),
-        timeout: float | None = 5,
+        timeout: float | None = 5,  # noqa: ASYNC109 (that of the call)
     ) -> tuple[bytes, dict[str, str | bytes]]:
         """Send bytes and get bytes, of a stream those of all its messages, and the trailers. Raises AioRpcError."""
         sent = list(metadata)
@@ -225,16 +251,16 @@ class Rig:
             sent.append(("authorization", f"Bearer {credential}"))
         if session is not None:
             sent.append(("twofold-session", session))
-        call: Any
+        channel: Any = self.channel
         if path in STREAMS:
-            call = self.channel.unary_stream(path)(raw, metadata=tuple(sent), timeout=timeout)
+            call = channel.unary_stream(path)(raw, metadata=tuple(sent), timeout=timeout)
             answer = b"".join([message async for message in call])
         else:
-            call = self.channel.unary_unary(path)(raw, metadata=tuple(sent), timeout=timeout)
+            call = channel.unary_unary(path)(raw, metadata=tuple(sent), timeout=timeout)
             answer = await call
         return answer, {str(key): value for key, value in await call.trailing_metadata() or ()}
 
-    async def failure(self, path: str, raw: bytes = b"", **arguments: Any) -> Failure:
+    async def failure(self, path: str, raw: bytes = b"", **arguments: Any) -> Failure:  # noqa: ANN401
         """The failure of a call that must fail."""
         try:
             await self.raw(path, raw, **arguments)
@@ -269,6 +295,7 @@ async def serving(
         {service: Servicer(rig, service.methods) for service in SERVICES},
         callers=callers,
         sessions=sessions,
+        tokens=sessions,
         realms=rig.realms,
         clock=clock,
         limits=limits or Limits(),
@@ -293,5 +320,3 @@ def assert_reason(failure: Failure, reason: str, code: grpc.StatusCode) -> None:
     """The failure has this reason and code, and a request id."""
     assert (failure.reason, failure.code) == (reason, code), failure
     assert failure.request_id
-
-

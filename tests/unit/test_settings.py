@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,18 @@ def test_secrets_leave_the_environment_once_read(production: pytest.MonkeyPatch)
     assert not {"TWOFOLD_MASTER_KEY", "TWOFOLD_SMTP_PASSWORD", "DATABASE_URL"} & os.environ.keys()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_secrets_leave_what_the_kernel_shows_of_the_environment(environment: pytest.MonkeyPatch) -> None:
+    """/proc/<pid>/environ, which is what a program was started with, does not keep the master key or the URL."""
+    environment.setenv("TWOFOLD_MASTER_KEY", KEY)
+    environment.setenv("TWOFOLD_LISTEN", "127.0.0.1:50055")
+    program = "from twofold_server.settings import load; load(); print(open('/proc/self/environ').read())"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "TWOFOLD_LISTEN=127.0.0.1:50055" in shown
+    assert KEY not in shown
+    assert URL not in shown
+
+
 def test_secrets_leave_the_environment_even_if_the_settings_are_refused(production: pytest.MonkeyPatch) -> None:
     """A refused setting leaves no secret behind either."""
     production.setenv("TWOFOLD_SMTP_PORT", "none")
@@ -92,7 +106,7 @@ def test_development_is_loopback_only(environment: pytest.MonkeyPatch, listen: s
 
 @pytest.mark.parametrize(
     ("missing", "advice"),
-    [("TLS_KEY_FILE", "openssl req"), ("MASTER_KEY", "twofold-server keys generate"), ("MAIL_DIRECTORY", "SMTP_HOST")],
+    [("TLS_KEY_FILE", "twofold-server certs dev"), ("MASTER_KEY", "twofold-server keys generate"), ("MAIL_DIRECTORY", "SMTP_HOST")],
 )
 def test_outside_development_what_is_missing_is_named_with_a_remedy(
     production: pytest.MonkeyPatch, missing: str, advice: str

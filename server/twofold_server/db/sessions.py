@@ -90,6 +90,7 @@ async def refresh(
     raced; anything older is theft and ends the session. Newer than the row's (a restored database) finds nothing.
     """
     # s.epoch >= a.epoch, never =: a is the snapshot's, and a session that was carried over during the wait is ahead of it.
+    # generation - 1, never $4 + 1: a forged token of the highest generation would overflow, which no forged one may tell.
     # The MAC needs the row's salt, so SQL finishes it; both sides are hashed, as = is not constant in time.
     row = await db.fetchrow(
         """
@@ -103,7 +104,7 @@ async def refresh(
                               THEN '{pwd}' ELSE s.amr END,
                    second_factor_time = CASE WHEN s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8
                                              THEN NULL ELSE s.second_factor_time END,
-                   end_time = CASE WHEN s.generation > $4 + 1 OR s.generation = $4 + 1 AND s.rotated_time + interval '10 s' <= $8 THEN $8
+                   end_time = CASE WHEN s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 THEN $8
                                    WHEN $12 AND s.aal = 2 AND (s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8) THEN $8 END
               FROM accounts a
              WHERE s.session_id = $2 AND s.realm_id = ANY($1::text[]) AND s.client_id = $3 AND s.end_time IS NULL AND s.expire_time > $8
@@ -112,7 +113,7 @@ async def refresh(
             RETURNING s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
                       s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time,
                       s.generation, s.salt, s.end_time,
-                      s.generation > $4 + 1 OR s.generation = $4 + 1 AND s.rotated_time + interval '10 s' <= $8 AS reused
+                      s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 AS reused
         ), revocation AS (
             INSERT INTO revocations (revocation_id, realm_id, kind, subject, expire_time)
             SELECT $7, realm_id, 'session', session_id::text, $14 FROM s WHERE end_time IS NOT NULL

@@ -162,16 +162,16 @@ async def finish_wrong_password(db: Connection, at: Attempt, account_id: UUID) -
 
 async def finish_unknown_identifier(db: Connection, at: Attempt, identifier_mac: bytes) -> str:
     """Count a wrong password for an identifier without an account: the same answers, rows and cost as for one with."""
-    # ON CONFLICT waits for a racing insert and judges the newest row.
+    # ON CONFLICT waits for a racing insert and judges the newest row. 30 days after the wait's end, as live_failures forgets.
     outcome: str = await db.fetchval(
         """
         WITH counted AS (
             INSERT INTO unknown_identifiers AS u (identifier_mac, failures, wait_until, expire_time)
-            VALUES ($1, 1, wait_end(1, $3, $6), $3::timestamptz + interval '30 days')
+            VALUES ($1, 1, wait_end(1, $3, $6), wait_end(1, $3, $6) + interval '30 days')
             ON CONFLICT (identifier_mac) DO UPDATE
                SET failures = live_failures(u.failures, u.wait_until, $3) + 1,
                    wait_until = wait_end(live_failures(u.failures, u.wait_until, $3) + 1, $3, $6),
-                   expire_time = excluded.expire_time
+                   expire_time = wait_end(live_failures(u.failures, u.wait_until, $3) + 1, $3, $6) + interval '30 days'
              WHERE live_failures(u.failures, u.wait_until, $3) < $5 AND u.wait_until <= $3
             RETURNING $4::int
         ), network AS (

@@ -110,7 +110,7 @@ async def put_bounded(db: Connection, t: NewTicket, mail: OutboxRow, wait_key: b
         WITH free AS (
             SELECT min(n)::smallint AS slot FROM generate_series(1, 3) n
              WHERE NOT EXISTS (SELECT FROM tickets WHERE realm_id = $2 AND purpose = $3 AND subject = $4 AND slot = n
-                                  AND spent_time IS NULL AND expire_time > $8)
+                                  AND spent_time IS NULL AND expire_time > $8 AND attempts < 5)
         ), ticket AS (
             INSERT INTO tickets AS k (ticket_id, realm_id, purpose, subject, slot, handle_hash, binding_hash, payload, create_time, expire_time)
             SELECT $1, $2, $3, $4, slot, $5, $6, $7, $8, $9 FROM free WHERE slot IS NOT NULL
@@ -118,7 +118,7 @@ async def put_bounded(db: Connection, t: NewTicket, mail: OutboxRow, wait_key: b
                SET ticket_id = excluded.ticket_id, handle_hash = excluded.handle_hash, binding_hash = excluded.binding_hash,
                    payload = excluded.payload, create_time = excluded.create_time, expire_time = excluded.expire_time,
                    account_id = NULL, epoch = NULL, attempts = 0, spent_time = NULL, spent_proof = NULL
-             WHERE k.spent_time IS NOT NULL OR k.expire_time <= $8
+             WHERE k.spent_time IS NOT NULL OR k.expire_time <= $8 OR k.attempts >= 5
             RETURNING 1
         ), done AS (
             SELECT slot IS NULL OR EXISTS (SELECT FROM ticket) AS done FROM free

@@ -80,9 +80,9 @@ class Passwords:
         total = sum(n for _, n in schemes)
         if not total:
             return self._engine.parameters
-        # The same identifier always draws the same cost, as an account's hash stays the same from one attempt to the
-        # next.
-        place = int.from_bytes(identifier_mac[:8]) % total
+        # A share, not a remainder: the same identifier draws the same cost from one attempt to the next, as an
+        # account's hash stays the same, though accounts are added meanwhile.
+        place = int.from_bytes(identifier_mac[:8]) * total >> 64
         for scheme, n in schemes:
             place -= n
             if place < 0:

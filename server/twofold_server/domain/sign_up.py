@@ -237,16 +237,6 @@ class SignUps:
         origin: Origin,
     ) -> AccountRow:
         now = self._clock()
-        spent = await db_tickets.spend(
-            tx,
-            realm_id=realm.realm_id,
-            ticket_id=ticket.ticket_id,
-            handle_hash=handle.hash,
-            binding_hash=binding_hash,
-            now=now,
-        )
-        if not spent:
-            raise TicketNotFound(field="activation_token")
         account_id = uuid7()
         hash = claim["hash"].encode()
         account = await db_accounts.create(
@@ -261,6 +251,18 @@ class SignUps:
             scheme=scheme_of(hash),
             now=now,
         )
+        # After the account: its unique key puts competing claims in a row. Tickets first, each would hold its own and
+        # wait for the other's.
+        spent = await db_tickets.spend(
+            tx,
+            realm_id=realm.realm_id,
+            ticket_id=ticket.ticket_id,
+            handle_hash=handle.hash,
+            binding_hash=binding_hash,
+            now=now,
+        )
+        if not spent:
+            raise TicketNotFound(field="activation_token")
         await db_tickets.end_others(
             tx, realm_id=realm.realm_id, purpose=ACTIVATION, subject=self._subject(realm, email), now=now
         )

@@ -133,7 +133,8 @@ class Door:
         message = self._message(parent) if parent else self._request
         chosen = message.WhichOneof(name) if message is not None else None
         if chosen is None:
-            self.refuse(path, f"Required: exactly one of {', '.join(self._arms(parent, name))}.")
+            arms = self._arms(parent, name)
+            self.refuse(path, f"Required: {'exactly one of ' if len(arms) > 1 else ''}{', '.join(arms)}.")
         return chosen or ""
 
     def update_mask(self, allowed: Collection[str], path: str = "update_mask") -> frozenset[str]:

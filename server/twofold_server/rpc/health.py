@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterable, Iterable
 from typing import Any, Final
 
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
@@ -35,12 +38,23 @@ class Health:
         self._names = frozenset({"", HEALTH, *services})
         self._serving = False
         self._changed = asyncio.Event()
+        # What each of those who watch was told last.
+        self._told: dict[object, int] = {}
+        self._heard = asyncio.Event()
 
     def set_serving(self, serving: bool) -> None:
         """Tell all who ask, and those who watch."""
         self._serving = serving
         self._changed.set()
         self._changed = asyncio.Event()
+
+    async def everyone_told(self, seconds: float) -> None:
+        """Wait until nobody who watches believes that the server serves; this long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while _SERVING in self._told.values():
+                    self._heard.clear()
+                    await self._heard.wait()
 
     def register(self, boundary: Boundary) -> None:
         """Serve Check, List and Watch."""
@@ -67,20 +81,24 @@ class Health:
         return bytes(answer.SerializeToString())
 
     async def _watch(self, raw: bytes, context: Context, _trace: Trace) -> None:
-        service = _service_of(raw)
-        told = None
-        while True:
-            changed = self._changed
-            status = self._status(service)
-            if status != told:
-                await context.write(health_pb2.HealthCheckResponse(status=status).SerializeToString())
-                told = status
-            await changed.wait()
+        service, watcher = _service_of(raw), object()
+        try:
+            while True:
+                changed = self._changed
+                status = self._status(service)
+                if status != self._told.get(watcher):
+                    await context.write(health_pb2.HealthCheckResponse(status=status).SerializeToString())
+                    self._told[watcher] = status
+                    self._heard.set()
+                await changed.wait()
+        finally:
+            self._told.pop(watcher, None)
+            self._heard.set()
 
 
 def serve_reflection(boundary: Boundary, services: Iterable[str]) -> None:
     """Serve grpc.reflection.v1alpha to known callers; in development that is everyone."""
-    servicer = reflection.aio.ReflectionServicer((*services, HEALTH, reflection.SERVICE_NAME))
+    servicer = reflection.aio.ReflectionServicer((*services, HEALTH, reflection.SERVICE_NAME), pool=_Symbols())
 
     async def answer(requests: AsyncIterable[bytes], context: Context, trace: Trace) -> None:
         caller, _ = await boundary.authenticate(context)
@@ -99,6 +117,27 @@ def serve_reflection(boundary: Boundary, services: Iterable[str]) -> None:
             await context.write(message.SerializeToString())
 
     boundary.serve_stream(f"/{reflection.SERVICE_NAME}/ServerReflectionInfo", answer, client_streams=True)
+
+
+class _Symbols:
+    """The contract's descriptors. Protobuf's own pool finds no method by its name, which tools ask for."""
+
+    def __init__(self) -> None:
+        self._pool = descriptor_pool.Default()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (as the pool has it)
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:
+        """The file of a message, service, method and so on. Raises KeyError."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            service, _, method = symbol.rpartition(".")
+            found = self._pool.FindServiceByName(service)
+            if method not in found.methods_by_name:
+                raise
+            return found.file
 
 
 def _service_of(raw: bytes) -> str:

@@ -15,7 +15,6 @@ from twofold_server.rpc.health import Health
 # Over this the core refuses by itself, without a reason; the boundary refuses with one from its own, lower limit on.
 _CORE_MESSAGE_BYTES: Final = 256 * 1024
 _FOREVER: Final = 2**31 - 1
-# A load balancer that polls health every few seconds may send calls meanwhile; they are still served.
 _LAST_WRITES_SECONDS: Final = 1.0
 
 
@@ -103,6 +102,8 @@ class Server:
     async def stop(self, drain_seconds: float) -> None:
         """Stop: health says NOT_SERVING, no new connection, calls under way end within `drain_seconds`."""
         self._health.set_serving(False)
+        # Before the streams are ended, theirs among them.
+        await self._health.everyone_told(_LAST_WRITES_SECONDS)
         # Tells connected callers to go elsewhere (GOAWAY), and still serves what was on its way.
         stopping = asyncio.create_task(self._server.stop(drain_seconds + _LAST_WRITES_SECONDS))
         await self._boundary.finish(drain_seconds)
