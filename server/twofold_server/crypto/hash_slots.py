@@ -35,6 +35,10 @@ class HashSlots:
     def __init__(self, directory: Path, count: int, home: int) -> None:
         """Open `count` slots; `home` modulo `count` is the one this thread waits at. Raises OSError."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = directory.stat()
+        if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+            # Whoever may write here may hold every slot for ever.
+            raise PermissionError(f"{directory} must belong to the user that serves, and be written by nobody else")
         self._home = home % count
         self._slots = [(_open(directory / f"slot-{n}"), _open(directory / f"queue-{n}")) for n in range(count)]
 

@@ -5,12 +5,13 @@ import hmac
 import io
 import secrets
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import segno
-
 from twofold_server.crypto.names import clean_name
+
+if TYPE_CHECKING:
+    import segno
 
 DIGITS: Final = 6
 PERIOD_SECONDS: Final = 30
@@ -107,5 +108,8 @@ def _base32(seed: bytes) -> str:
     return base64.b32encode(seed).decode("ascii").rstrip("=")
 
 
-def _qr(url: str) -> segno.QRCode:
+def _qr(url: str) -> "segno.QRCode":
+    # It brings an HTTP client along, which takes a twentieth of a server's start.
+    import segno  # noqa: PLC0415
+
     return segno.make(url, error="m", boost_error=False, micro=False)

@@ -190,6 +190,9 @@ async def raise_epoch(
         ), device AS (
             UPDATE devices d SET epoch = account.epoch, trusted_until = NULL FROM account
              WHERE d.device_id = $5 AND d.account_id = $2 AND d.epoch = account.epoch - 1 AND d.end_time IS NULL
+        ), dead AS (            -- they count no more by their epoch; that they go as well keeps the table small
+            DELETE FROM devices d USING account
+             WHERE d.account_id = $2 AND d.epoch < account.epoch AND d.device_id IS DISTINCT FROM $5
         ), revocation AS (
             INSERT INTO revocations (revocation_id, realm_id, kind, subject, epoch, expire_time)
             SELECT $6, $1, 'account', $2::uuid::text, epoch, $7 FROM account

@@ -77,14 +77,16 @@ async def read(
     return Proofs(**row) if row is not None else None
 
 
-async def count_network(tx: Connection, realm_id: str, network: str, hour: datetime) -> None:
-    """Count a failure of a client network."""
-    await tx.execute(
+async def count_network(tx: Connection, realm_id: str, network: str, hour: datetime) -> int:
+    """Count a failure, or what else is limited, of a client network; how many there were this hour."""
+    count: int = await tx.fetchval(
         """
         INSERT INTO network_failures AS n (realm_id, network, hour, failures) VALUES ($1, $2, $3, 1)
         ON CONFLICT (realm_id, network, hour) DO UPDATE SET failures = n.failures + 1
+        RETURNING failures
         """,
         realm_id,
         network,
         hour,
     )
+    return count

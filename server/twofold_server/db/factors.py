@@ -87,13 +87,15 @@ async def update(
     """Rename a factor, or make it the preferred one and no other; None if the account has no such factor."""
     row = await db.fetchrow(
         """
-        WITH chosen AS (
-            SELECT factor_id FROM factors WHERE factor_id = $3 AND account_id = $2 AND realm_id = $1
+        WITH account AS (       -- two choices at once follow each other
+            SELECT account_id FROM accounts WHERE account_id = $2 AND realm_id = $1 FOR NO KEY UPDATE
+        ), chosen AS (
+            SELECT f.factor_id FROM account JOIN factors f USING (account_id) WHERE f.factor_id = $3
         ), changed AS (
             UPDATE factors f
                SET name = CASE WHEN f.factor_id = $3 THEN coalesce($4, f.name) ELSE f.name END,
                    preferred = CASE WHEN $5 THEN f.factor_id = $3 ELSE f.preferred END
-              FROM chosen WHERE f.account_id = $2 AND (f.factor_id = $3 OR $5 AND f.preferred)
+              FROM chosen WHERE f.account_id = $2 AND (f.factor_id = $3 OR $5)
             RETURNING f.factor_id, f.kind, f.name, f.preferred, f.create_time, f.last_use_time
         )
         SELECT * FROM changed WHERE factor_id = $3

@@ -187,12 +187,12 @@ async def sent_count(db: Connection, realm: str, address_mac: bytes, kinds: list
     return int(count)
 
 
-async def account_exists(db: Connection, realm: str, email_key: str) -> bool:
-    """Say whether the address has an account in the realm."""
-    found = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM accounts WHERE realm_id = $1 AND email_key = $2)", realm, email_key
+async def account_email(db: Connection, realm: str, email_key: str) -> str | None:
+    """The address, as its owner wrote it, of the account that an address has in the realm; None if it has none."""
+    found: str | None = await db.fetchval(
+        "SELECT email FROM accounts WHERE realm_id = $1 AND email_key = $2", realm, email_key
     )
-    return found is True
+    return found
 
 
 async def ticket_is_live(db: Connection, realm: str, ticket_id: UUID, handle_hash: bytes, now: datetime) -> bool:

@@ -214,13 +214,18 @@ async def prove(
     second_factor_time: datetime | None,
     rotate: bool,
     now: datetime,
+    new_salt: bytes | None = None,
 ) -> SessionRow:
-    """Write what a locked session has proven, carry it to `epoch`, and rotate its refresh token if asked to."""
+    """Write what a locked session has proven, carry it to `epoch`, and rotate its refresh token if asked to.
+
+    With `new_salt` every refresh token of before is one that was never made: no copy of it refreshes or ends anything.
+    """
     row = await tx.fetchrow(
         """
         UPDATE sessions s
            SET epoch = $3, amr = $4, aal = $5, auth_time = $6, second_factor_time = $7,
-               generation = s.generation + $8::boolean::int, rotated_time = CASE WHEN $8 THEN $9 ELSE s.rotated_time END
+               generation = s.generation + $8::boolean::int, rotated_time = CASE WHEN $8 THEN $9 ELSE s.rotated_time END,
+               salt = coalesce($10, s.salt)
          WHERE s.session_id = $2 AND s.realm_id = $1
         RETURNING s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
                   s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time
@@ -234,6 +239,7 @@ async def prove(
         second_factor_time,
         rotate,
         now,
+        new_salt,
     )
     assert row is not None
     return SessionRow(**row)

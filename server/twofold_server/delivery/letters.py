@@ -58,14 +58,16 @@ class Letters:
             payload = self._messages.open(message.realm_id, message.account_id, message.outbox_id, message.payload)
         except SealBroken:
             raise NotWorthSending("dead", "the payload does not open") from None
-        template, link = kind.value, ""
+        template, link, to = kind.value, "", payload.to
         if kind is MessageKind.ACTIVATION:
             token = await self._live_token(message, payload)
-            if await outbox.account_exists(self._db, message.realm_id, EmailAddress.parse(payload.to).key):
-                template = ALREADY_REGISTERED
+            owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+            if owner is not None:
+                # To the address as the owner wrote it: another spelling may lead to another mailbox.
+                template, to = ALREADY_REGISTERED, owner
             else:
                 link = self._link(realm, ACTIVATION_PATH, token)
-        return self._mail(message, realm, payload, kind, template, link)
+        return self._mail(message, realm, payload, kind, template, link, to)
 
     async def _live_token(self, message: Claimed, payload: Payload) -> str:
         token = payload.params.get("token", "")
@@ -85,7 +87,14 @@ class Letters:
         return f"{realm.settings.link_base_url.rstrip('/')}{path}?{urlencode({'token': token})}"
 
     def _mail(
-        self, message: Claimed, realm: Realm, payload: Payload, kind: MessageKind, template: str, link: str
+        self,
+        message: Claimed,
+        realm: Realm,
+        payload: Payload,
+        kind: MessageKind,
+        template: str,
+        link: str,
+        to: str,
     ) -> Mail:
         product = clean_title(realm.settings.mail_from_name) or clean_title(realm.display_name) or "Twofold"
         values: dict[str, object] = {name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown}
@@ -105,7 +114,7 @@ class Letters:
             now=self._clock(),
             sender=self._sender,
             sender_name=product,
-            to=payload.to,
+            to=to,
             subject=words.subject,
             text=words.text,
             html=words.html,

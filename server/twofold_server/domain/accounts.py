@@ -13,7 +13,6 @@ from twofold_server.db import outbox as db_outbox
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.events import SignInRow
 from twofold_server.db.pool import Connection, Pool
-from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import SessionEnded
@@ -22,7 +21,7 @@ from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.proofs import Proven, SessionProofs
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn, carry_over
+from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
 from twofold_server.domain.values import DisplayName, LanguageCode, NewPassword, Password, SecondFactor
 
 
@@ -76,25 +75,29 @@ class Accounts:
 
     async def change_password(
         self, realm: Realm, session: ActiveSession, origin: Origin, present: Password, new: NewPassword
-    ) -> tuple[SignedIn, Advice]:
+    ) -> tuple[SignedIn, Advice | None]:
         """Set another password.
 
         Ends every other session and every device's trust by the epoch; this session is carried over.
         """
         account = await self.get(session)
-        advice = await self._passwords.demand_acceptable(
-            realm,
-            new,
-            "new_password",
-            [account.email, account.email.partition("@")[0], account.display_name, realm.display_name],
-        )
-        hash = await self._passwords.hash(new)
-        sealed, scheme = self._passwords.seal(realm.realm_id, session.account_id, hash), scheme_of(hash)
+        inputs = [account.email, account.email.partition("@")[0], account.display_name, realm.display_name]
+        self._passwords.demand_acceptable(realm, new, "new_password", inputs)
+        made = b""
 
-        async def effect(tx: Connection, proven: Proven) -> SessionRow:
-            row = await carry_over(tx, session, second_factor=None, now=proven.now, auth_time=proven.now)
+        async def prepare() -> None:
+            nonlocal made
+            made = await self._passwords.hash(new, account=str(session.account_id))
+
+        async def effect(tx: Connection, proven: Proven) -> CarriedOver:
+            carried = await carry_over(tx, session, second_factor=None, now=proven.now, auth_time=proven.now)
             await db_accounts.set_password(
-                tx, realm.realm_id, session.account_id, hash=sealed, scheme=scheme, now=proven.now
+                tx,
+                realm.realm_id,
+                session.account_id,
+                hash=self._passwords.seal(realm.realm_id, session.account_id, made),
+                scheme=scheme_of(made),
+                now=proven.now,
             )
             await self._log.record(
                 tx,
@@ -107,10 +110,11 @@ class Accounts:
                 language=account.language_code,
                 params={"name": account.display_name},
             )
-            return row
+            return carried
 
-        row = await self._proofs.demand(realm, session, origin, present, effect)
-        return SignedIn(row, await self._tokens.access(realm, row, session.token_audience)), advice
+        carried = await self._proofs.demand(realm, session, origin, present, effect, prepare=prepare)
+        advice = await self._passwords.advice(new, inputs)
+        return await self._tokens.carried(realm, carried, session.token_audience), advice
 
     async def delete(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from uuid_utils.compat import uuid7
 
@@ -74,6 +74,36 @@ class Budget:
         for b in buckets:
             failures[b - 1], wait_until[b - 1] = 0, NEVER
         return failures, wait_until
+
+
+class Counted(Protocol):
+    """What a read brings of the counts of an account's codes."""
+
+    @property
+    def totp_failures(self) -> list[int] | None: ...
+    @property
+    def totp_wait_until(self) -> list[datetime] | None: ...
+    @property
+    def backup_failures(self) -> list[int] | None: ...
+    @property
+    def backup_wait_until(self) -> list[datetime] | None: ...
+
+
+def budget_of(found: Counted, kind: str) -> Budget | None:
+    """The count of a kind of factor, as a read brought it."""
+    failures = found.backup_failures if kind == "backup_code" else found.totp_failures
+    wait_until = found.backup_wait_until if kind == "backup_code" else found.totp_wait_until
+    return Budget(failures, wait_until) if failures is not None and wait_until is not None else None
+
+
+def choose_bucket(realm: Realm, known_device: bool, budgets: Sequence[Budget | None], now: datetime) -> int:
+    """The bucket that an attempt draws on: a known device's own, while each budget that it needs is open there.
+
+    Then it is one of the unknown devices: whoever closes the known bucket, from a stolen session say, shuts nobody out.
+    """
+    if known_device and all(budget is None or budget.is_open(KNOWN, realm, now) for budget in budgets):
+        return KNOWN
+    return UNKNOWN
 
 
 def ceiling(realm: Realm, bucket: int) -> int:

@@ -98,6 +98,7 @@ class Callers:
 
     An ended caller is refused within CACHE_LIFETIME. Ids that nobody has cost 50 reads a second at most, and 1,024 of
     them are remembered, so that a flood of invented credentials fills neither memory nor the database's connections.
+    Beyond that the ids that exist are listed, once a second, so that such a flood keeps no real caller out.
     """
 
     def __init__(self, pool: Pool, clock: Clock, *, development: bool = False) -> None:
@@ -108,6 +109,8 @@ class Callers:
         self._unknown: dict[str, datetime] = {}
         self._window = datetime.min.replace(tzinfo=UTC)
         self._window_reads = 0
+        self._existing: frozenset[str] = frozenset()
+        self._listed = self._window
         self._without_credential = _development_caller() if development else None
 
     async def authenticate(self, credential: str | None) -> Caller:
@@ -181,7 +184,8 @@ class Callers:
             since = self._unknown.get(key)
             if since is not None and now - since <= CACHE_LIFETIME:
                 raise CallerUnknown
-            self._count_read_of_unknown(now)
+            if not self._may_read_unknown(now) and not await self._exists(key):
+                raise Overloaded(retry_after=1.0)
         entry = await self._known.get(key, lambda: _read_entry(read))
         if entry is None:
             self._unknown[key] = self._clock()
@@ -190,12 +194,23 @@ class Callers:
             raise CallerUnknown
         return entry
 
-    def _count_read_of_unknown(self, now: datetime) -> None:
+    def _may_read_unknown(self, now: datetime) -> bool:
         if now - self._window >= timedelta(seconds=1):
             self._window, self._window_reads = now, 0
         if self._window_reads >= _UNKNOWN_READS_PER_SECOND:
-            raise Overloaded(retry_after=1.0)
+            return False
         self._window_reads += 1
+        return True
+
+    async def _exists(self, key: str) -> bool:
+        if self._listed != self._window:
+            # Before the read: of calls that come at once, one reads.
+            self._listed = self._window
+            existing = [row for row in await rows.every(self._pool) if row.end_time is None]
+            self._existing = frozenset(
+                [row.name for row in existing] + [f"tfc_{row.caller_id.hex}_" for row in existing]
+            )
+        return key in self._existing
 
 
 async def _read_entry(read: Callable[[], Awaitable[rows.CallerRow | None]]) -> _Entry | None:

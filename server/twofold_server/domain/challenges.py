@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 from twofold_server.crypto import tokens
@@ -17,10 +17,11 @@ from twofold_server.db.pool import Pool
 from twofold_server.db.sign_in import Code
 from twofold_server.domain.attempts import (
     KNOWN,
-    UNKNOWN,
-    Budget,
+    Counted,
     Origin,
     attempt,
+    budget_of,
+    choose_bucket,
     demand_network,
     hour_of,
     refusal,
@@ -129,8 +130,8 @@ class Challenges:
         proof = self._keyring.code_mac(found.ticket_id, CHALLENGE, "", code_text(second_factor))
         if not found.live and not (found.spent_proof and tokens.same(found.spent_proof, proof)):
             raise TicketNotFound(field="challenge_token")
-        known = found.device_id is not None
-        bucket = KNOWN if known else UNKNOWN
+        bucket = choose_bucket(realm, found.device_id is not None, [budget_of(found, kind_of(second_factor))], now)
+        known = bucket == KNOWN
         if found.live:
             if not known:
                 demand_network(realm, origin.client, found.network_failures, now)
@@ -207,19 +208,6 @@ class Challenges:
         )
 
 
-class Counted(Protocol):
-    """What a read brings of the counts of an account's codes."""
-
-    @property
-    def totp_failures(self) -> list[int] | None: ...
-    @property
-    def totp_wait_until(self) -> list[datetime] | None: ...
-    @property
-    def backup_failures(self) -> list[int] | None: ...
-    @property
-    def backup_wait_until(self) -> list[datetime] | None: ...
-
-
 def code_text(second_factor: SecondFactor) -> str:
     """The code in its one spelling."""
     return second_factor.text if isinstance(second_factor, BackupCode) else second_factor.digits
@@ -229,13 +217,6 @@ def kinds_of(factor_kinds: list[str] | None, backup_codes_left: bool) -> tuple[s
     """The kinds that a challenge can be answered with, in order, each once."""
     kinds = list(dict.fromkeys(factor_kinds or ()))
     return tuple([*kinds, backup_codes.KIND] if backup_codes_left else kinds)
-
-
-def budget_of(found: Counted, kind: str) -> Budget | None:
-    """The count of a kind of factor, as a read brought it."""
-    failures = found.backup_failures if kind == backup_codes.KIND else found.totp_failures
-    wait_until = found.backup_wait_until if kind == backup_codes.KIND else found.totp_wait_until
-    return Budget(failures, wait_until) if failures is not None and wait_until is not None else None
 
 
 def demand_code_open(realm: Realm, found: Counted, kind: str, bucket: int, now: datetime) -> None:

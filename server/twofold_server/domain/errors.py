@@ -268,6 +268,13 @@ class DeadlineTooShort(TwofoldError):
     status = "DEADLINE_EXCEEDED"
 
 
+class DeadlinePassed(TwofoldError):
+    """The call took longer than the server's default deadline. It may have been done: look before you call again."""
+
+    reason = "DEADLINE_PASSED"
+    status = "DEADLINE_EXCEEDED"
+
+
 class DatabaseUnavailable(TwofoldError):
     """The database cannot be reached at the moment."""
 

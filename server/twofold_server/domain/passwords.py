@@ -8,7 +8,7 @@ from uuid import UUID
 from twofold_server.crypto import blocklist
 from twofold_server.crypto.hash_engine import HashEngine, HashQueueFull
 from twofold_server.crypto.keyring import Keyring, Place
-from twofold_server.crypto.passwords import BcryptCost, HashParameters, parse_stored
+from twofold_server.crypto.passwords import BcryptCost, HashParameters, PasswordHashError, parse_stored
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db.pool import Connection
 from twofold_server.domain.errors import InvalidFields, Overloaded, Violation
@@ -27,10 +27,8 @@ class Passwords:
         self._engine = engine
         self._proportions: dict[str, tuple[float, list[tuple[str, int]]]] = {}
 
-    async def demand_acceptable(
-        self, realm: Realm, new: NewPassword, field: str, inputs: list[str]
-    ) -> blocklist.Advice:
-        """Refuse a password that is too short for the realm or a common one; return zxcvbn's advice on it.
+    def demand_acceptable(self, realm: Realm, new: NewPassword, field: str, inputs: list[str]) -> None:
+        """Refuse a password that is too short for the realm, or a common one.
 
         `inputs` are words that an attacker would try first, such as the address. Raises InvalidFields (ASVS 6.2.1,
         6.2.4).
@@ -41,36 +39,51 @@ class Passwords:
         folded = new.text.casefold()
         if blocklist.is_common(new.text) or any(len(i) >= 4 and folded == i.casefold() for i in inputs):
             raise InvalidFields([Violation(field, "Among the passwords that are tried first. Choose another one.")])
+
+    async def advice(self, new: NewPassword, inputs: list[str]) -> blocklist.Advice | None:
+        """Tell zxcvbn's advice on a password that was set; None where the engine is busy: nothing depends on it."""
         try:
             return await self._engine.run(blocklist.advice, new.text, inputs)
-        except HashQueueFull as error:
-            raise Overloaded(retry_after=error.retry_after_seconds) from None
+        except HashQueueFull:
+            return None
 
-    async def hash(self, new: NewPassword | Password) -> bytes:
-        """Hash a new password, or anew one that was right; the hash is not sealed yet."""
+    async def hash(self, new: NewPassword | Password, *, account: str) -> bytes:
+        """Hash a new password, or anew one that was right; the hash is not sealed yet.
+
+        `account` is what the hashes in flight are counted by. Raises Overloaded.
+        """
         try:
-            return await self._engine.hash(new.text)
+            return await self._engine.hash(new.text, account=account)
         except HashQueueFull as error:
             raise Overloaded(retry_after=error.retry_after_seconds) from None
 
     async def verify(self, stored: bytes, password: Password, *, account: str, known_device: bool = False) -> bool:
-        """Say whether the password is the one hashed. Raises Overloaded before any work."""
+        """Say whether the password is the one hashed; none is, where the hash is of absurd cost or of no known form.
+
+        Raises Overloaded before any work.
+        """
         try:
-            return await self._engine.verify(stored, password.text, account=account, known_device=known_device)
+            try:
+                return await self._engine.verify(stored, password.text, account=account, known_device=known_device)
+            except PasswordHashError:
+                # Whoever brought the row in may have meant to slow the server down, or merely erred: nothing of it is
+                # computed, and the answer and its work are those of a wrong password.
+                await self._engine.decoy(None, password.text, account=account, known_device=known_device)
+                return False
         except HashQueueFull as error:
             raise Overloaded(retry_after=error.retry_after_seconds) from None
 
-    async def decoy(self, realm: Realm, password: Password, identifier_mac: bytes, *, account: str) -> None:
+    async def decoy(self, parameters: HashParameters | BcryptCost, password: Password, *, account: str) -> None:
         """Do the work of a wrong password for an identifier without one, in the proportions of the realm's own
         hashes.
         """
-        parameters = await self._decoy_parameters(realm, identifier_mac)
         try:
             await self._engine.decoy(parameters, password.text, account=account)
         except HashQueueFull as error:
             raise Overloaded(retry_after=error.retry_after_seconds) from None
 
-    async def _decoy_parameters(self, realm: Realm, identifier_mac: bytes) -> HashParameters | BcryptCost:
+    async def decoy_parameters(self, realm: Realm, identifier_mac: bytes) -> HashParameters | BcryptCost:
+        """The cost of the work for an identifier, if it has no account. To be asked for those that have one as well."""
         read_at, schemes = self._proportions.get(realm.realm_id, (0.0, []))
         if not read_at or time.monotonic() - read_at > _PROPORTIONS_SECONDS:
             # Marked as read first: of calls that come at once, one reads.
@@ -86,7 +99,11 @@ class Passwords:
         for scheme, n in schemes:
             place -= n
             if place < 0:
-                return parse_scheme(scheme)
+                try:
+                    return parse_scheme(scheme)
+                except (TypeError, ValueError):
+                    # Of such a row nothing is computed either.
+                    break
         return self._engine.parameters
 
     def needs_rehash(self, stored: bytes) -> bool:
@@ -113,7 +130,7 @@ def scheme_of(stored: bytes) -> str:
 
 
 def parse_scheme(scheme: str) -> HashParameters | BcryptCost:
-    """The parameters of `scheme_of`."""
+    """The parameters of `scheme_of`. Raises ValueError or TypeError for what it never returned."""
     name, _, costs = scheme.partition(":")
     if name == "bcrypt":
         return BcryptCost(int(costs))

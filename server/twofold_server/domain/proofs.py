@@ -25,7 +25,16 @@ from twofold_server.db.attempts import Proofs
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow, TokenState
 from twofold_server.db.sign_in import Code
-from twofold_server.domain.attempts import KNOWN, UNKNOWN, Budget, Origin, demand_network, hour_of, refusal
+from twofold_server.domain.attempts import (
+    KNOWN,
+    Budget,
+    Origin,
+    budget_of,
+    choose_bucket,
+    demand_network,
+    hour_of,
+    refusal,
+)
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     ChangedMeanwhile,
@@ -36,7 +45,7 @@ from twofold_server.domain.errors import (
     TwoFactorNotEnrolled,
     TwofoldError,
 )
-from twofold_server.domain.factors import AMR, Factors
+from twofold_server.domain.factors import AMR, Factors, kind_of
 from twofold_server.domain.passwords import Passwords
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import ActiveSession
@@ -93,8 +102,11 @@ class SessionProofs:
         code: Literal["none", "where_enrolled", "required"] = "none",
         second_factor: SecondFactor | None = None,
         judge: Judge | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> T:
         """Have `effect` if the password is right, and the code where `code` asks for one, or whatever `judge` judges.
+
+        `prepare` does slow work for the effect, once the budget is open and whether or not the password is right.
 
         Raises InvalidCredentials, InvalidSecondFactor, SecondFactorRequired, TwoFactorNotEnrolled, TooManyAttempts,
         SessionEnded, ChangedMeanwhile, Overloaded; whatever `effect` raises undoes it and the spending of the code.
@@ -105,9 +117,15 @@ class SessionProofs:
             raise TwoFactorNotEnrolled
         if code != "none" and found.second_factor and second_factor is None:
             raise SecondFactorRequired
-        known = found.device_id is not None
-        bucket = KNOWN if known else UNKNOWN
         now = self._clock()
+        with_code = second_factor if code != "none" and found.second_factor else None
+        bucket = choose_bucket(
+            realm,
+            found.device_id is not None,
+            [Budget(found.failures, found.wait_until), budget_of(found, kind_of(with_code)) if with_code else None],
+            now,
+        )
+        known = bucket == KNOWN
         if not known:
             demand_network(realm, origin.client, found.network_failures, now)
         budget = Budget(found.failures, found.wait_until)
@@ -115,9 +133,13 @@ class SessionProofs:
             raise refusal(realm, budget.wait_until[bucket - 1], now)
         stored = self._passwords.open(realm.realm_id, session.account_id, found.hash)
         right = await self._passwords.verify(stored, password, account=str(session.account_id), known_device=known)
-        if right and code != "none" and found.second_factor and second_factor is not None:
-            matched = await self._factors.verify(realm, found, second_factor, known_device=known)
+        # All the work is done whether or not the password was right: what is left out, or refused for want of room,
+        # would tell what no statement has counted.
+        if with_code is not None:
+            matched = await self._factors.verify(realm, found, with_code, known_device=known)
             judge = partial(judge_code, realm, session.account_id, matched)
+        if prepare is not None:
+            await prepare()
         async with transaction(self._pool) as tx:
             result = await self._judge(tx, realm, session, origin, found, right, judge, bucket, effect)
         if isinstance(result, _Refused):

@@ -75,6 +75,10 @@ class RealmSettings:
     caller_failures_per_hour: int = _count(
         "Failures an hour of a caller that may not state its client.", 10_000, 5, 1_000_000_000
     )
+    sign_ups_per_network_per_hour: int = _count("Sign-ups and resends an hour of one network.", 100, 1, 1_000_000)
+    sign_ups_per_caller_per_hour: int = _count(
+        "Sign-ups and resends an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
+    )
     mails_per_address_per_hour: int = _count("Mails an hour that strangers can cause to one address.", 10, 1, 1000)
     global_addresses_only: bool = field(
         default=False, metadata={"doc": "Refuse loopback and private addresses as those of end users."}

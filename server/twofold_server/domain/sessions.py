@@ -90,6 +90,15 @@ class SignedIn:
     device_token: str = field(repr=False, default="")
 
 
+@dataclass(frozen=True, slots=True)
+class CarriedOver:
+    """A session that outlived a change of its account, and what its new refresh token is made of."""
+
+    session: SessionRow
+    generation: int
+    salt: bytes = field(repr=False)
+
+
 class SessionTokens:
     """Makes the tokens of sessions and devices."""
 
@@ -137,6 +146,11 @@ class SessionTokens:
         return Tokens(
             access.access_token, access.access_token_expire_time, self.refresh(row.session_id, generation, salt)
         )
+
+    async def carried(self, realm: Realm, carried: CarriedOver, audience: str) -> SignedIn:
+        """The answer of a change that one session outlived."""
+        made = await self.both(realm, carried.session, carried.generation, carried.salt, audience)
+        return SignedIn(carried.session, made)
 
     def refresh_inner(self, parts: tokens.RefreshParts) -> bytes:
         """The inner MAC that a presented refresh token should have. Raises SessionInvalid for a key not held."""
@@ -348,8 +362,8 @@ class Sessions:
         realm = await self._realms.get(session.realm_id)
         now = self._clock()
         async with transaction(self._pool) as tx:
-            row = await carry_over(tx, session, second_factor=None, now=now)
-        return SignedIn(row, await self._tokens.access(realm, row, session.token_audience))
+            carried = await carry_over(tx, session, second_factor=None, now=now)
+        return await self._tokens.carried(realm, carried, session.token_audience)
 
     async def page(self, session: ActiveSession, before: UUID | None, limit: int) -> list[SessionRow]:
         """List the account's live sessions, the newest first."""
@@ -370,10 +384,11 @@ async def carry_over(
     aal: int | None = None,
     forget_second_factor: bool = False,
     auth_time: datetime | None = None,
-) -> SessionRow:
+) -> CarriedOver:
     """Raise the account's epoch, which ends all that was before, and carry this one session over, in one transaction.
 
-    Locks the account and the session, and demands the session's epoch. Raises SessionEnded.
+    Its refresh token is made anew, so that a copy that somebody took before is worth nothing. Locks the account and the
+    session, and demands the session's epoch. Raises SessionEnded.
     """
     account = await db_accounts.lock(tx, session.realm_id, session.account_id)
     if account is None or account.epoch != session.epoch or account.state != "active":
@@ -381,7 +396,8 @@ async def carry_over(
     locked = await db_sessions.lock(tx, session.realm_id, session.account_id, session.session_id, session.epoch, now)
     if locked is None:
         raise SessionEnded
-    row, _ = locked
+    row, token = locked
+    salt = tokens.new_salt()
     epoch = await db_accounts.raise_epoch(
         tx,
         session.realm_id,
@@ -392,7 +408,7 @@ async def carry_over(
         revocation_expire=now + REVOCATION_LIFE,
         now=now,
     )
-    return await db_sessions.prove(
+    carried = await db_sessions.prove(
         tx,
         session.realm_id,
         session.session_id,
@@ -401,9 +417,11 @@ async def carry_over(
         aal=row.aal if aal is None else aal,
         auth_time=auth_time or row.auth_time,
         second_factor_time=None if forget_second_factor else row.second_factor_time,
-        rotate=False,
+        rotate=True,
         now=now,
+        new_salt=salt,
     )
+    return CarriedOver(carried, token.generation + 1, salt)
 
 
 def session_end(realm: Realm, now: datetime) -> tuple[datetime, datetime]:

@@ -22,6 +22,8 @@ from twofold_server.domain.attempts import (
     Budget,
     Origin,
     attempt,
+    budget_of,
+    choose_bucket,
     demand_network,
     hour_of,
     refusal,
@@ -85,15 +87,18 @@ class SignIns:
         verified: tuple[bytes, bool] | None = None
         for _ in range(_READS):
             found = await self._read(realm, email, identifier_mac, second_factor, origin)
-            known = await self._is_known(realm, found, origin)
-            bucket = KNOWN if known else UNKNOWN
             now = self._clock()
+            bucket = choose_bucket(
+                realm, await self._is_known(realm, found, origin), _budgets(found, second_factor), now
+            )
+            known = bucket == KNOWN
             if not known:
                 demand_network(realm, origin.client, found.network_failures, now)
             self._demand_open(realm, found, bucket, now)
             account = identifier_mac.hex()
+            decoy = await self._passwords.decoy_parameters(realm, identifier_mac)
             if found.account_id is None or found.hash is None:
-                await self._passwords.decoy(realm, password, identifier_mac, account=account)
+                await self._passwords.decoy(decoy, password, account=account)
                 right = False
             elif verified is not None and verified[0] == found.hash:
                 right = verified[1]
@@ -240,7 +245,11 @@ class SignIns:
             return Code("not_owed")
         if second_factor is None:
             return Code("none")
-        return await self._factors.verify(realm, found, second_factor, known_device=known)
+        try:
+            return await self._factors.verify(realm, found, second_factor, known_device=known)
+        except Overloaded:
+            # To refuse here would tell that the password was right, uncounted: the statement challenges instead.
+            return Code("none")
 
     def _challenge(
         self, realm: Realm, found: Found, origin: Origin, audience: str, known: bool, now: datetime
@@ -283,7 +292,7 @@ class SignIns:
         if not self._passwords.needs_rehash(self._passwords.open(realm.realm_id, found.account_id, found.hash)):
             return
         try:
-            new = await self._passwords.hash(password)
+            new = await self._passwords.hash(password, account=found.account_id.hex)
         except Overloaded:
             return  # The next sign-in will do.
         await db_sign_in.rehash(
@@ -294,3 +303,11 @@ class SignIns:
             new=self._passwords.seal(realm.realm_id, found.account_id, new),
             scheme=scheme_of(new),
         )
+
+
+def _budgets(found: Found, second_factor: SecondFactor | None) -> list[Budget | None]:
+    """The budgets of a known account that a sign-in draws on."""
+    if found.failures is None or found.wait_until is None:
+        return []
+    code = budget_of(found, kind_of(second_factor)) if second_factor is not None and found.second_factor else None
+    return [Budget(found.failures, found.wait_until), code]

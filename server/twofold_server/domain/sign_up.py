@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,7 +36,8 @@ from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.values import DisplayName, EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
 
 ACTIVATION: Final = "activation"
-_SLOT_TRIES: Final = 3
+# Each time that it fails another took a slot, and there are three.
+_SLOT_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SignedUp:
 
     sign_up_binding: str = field(repr=False)
     resend_time: datetime
-    advice: Advice
+    advice: Advice | None
 
 
 class SignUps:
@@ -73,15 +74,13 @@ class SignUps:
         """Claim an address: one ticket and one mail, whether or not it has an account; which mail it is, the worker
         decides.
 
-        Raises InvalidFields (a common password), Overloaded.
+        Raises InvalidFields (a common password), TooManyAttempts (its network), Overloaded.
         """
-        advice = await self._passwords.demand_acceptable(
-            realm,
-            password,
-            "password",
-            [email.text, email.text.partition("@")[0], display_name.text, realm.display_name],
-        )
-        hash = await self._passwords.hash(password)
+        inputs = [email.text, email.text.partition("@")[0], display_name.text, realm.display_name]
+        self._passwords.demand_acceptable(realm, password, "password", inputs)
+        await self._demand_network(realm, origin)
+        hash = await self._passwords.hash(password, account=self._subject(realm, email))
+        advice = await self._passwords.advice(password, inputs)
         now = self._clock()
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()
@@ -124,11 +123,12 @@ class SignUps:
                 return SignedUp(binding, resend_time, advice)
         raise ChangedMeanwhile
 
-    async def resend(self, realm: Realm, email: EmailAddress, binding: Handle) -> datetime:
+    async def resend(self, realm: Realm, email: EmailAddress, binding: Handle, origin: Origin) -> datetime:
         """Mail the link of a claim again, and tell when the next one becomes possible. Raises ResendTooSoon.
 
         The wait is kept by what was presented, so that a binding of nothing waits and is refused like a real one.
         """
+        await self._demand_network(realm, origin)
         now = self._clock()
         next_time = now + realm.settings.resend_wait
         until = await db_tickets.pass_wait(
@@ -168,6 +168,19 @@ class SignUps:
         )
         return next_time
 
+    async def _demand_network(self, realm: Realm, origin: Origin) -> None:
+        """Count a mail that a client network causes, and refuse it over the limit: it may go to any stranger."""
+        settings, now = realm.settings, self._clock()
+        limit = (
+            settings.sign_ups_per_network_per_hour if origin.client.stated else settings.sign_ups_per_caller_per_hour
+        )
+        hour = hour_of(now)
+        if (
+            await db_attempts.count_network(self._pool, realm.realm_id, f"sign-up {origin.client.network}", hour)
+            > limit
+        ):
+            raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+
     async def activate(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, proof: Handle | Password | NewPassword, origin: Origin
     ) -> AccountRow:
@@ -195,11 +208,11 @@ class SignUps:
             case Password():
                 await self._demand_claim_password(realm, ticket, handle, claim, proof, origin)
             case NewPassword():
-                await self._passwords.demand_acceptable(
+                self._passwords.demand_acceptable(
                     realm, proof, "new_password", [email.text, email.text.partition("@")[0], realm.display_name]
                 )
                 claim = claim | {
-                    "hash": (await self._passwords.hash(proof)).decode(),
+                    "hash": (await self._passwords.hash(proof, account=str(ticket.ticket_id))).decode(),
                     "display_name": "",
                     "language_code": origin.client.language_code,
                 }

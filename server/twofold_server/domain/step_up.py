@@ -19,7 +19,7 @@ from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow
 from twofold_server.db.sign_in import Code
 from twofold_server.db.tickets import NewTicket
-from twofold_server.domain.attempts import KNOWN, UNKNOWN, Origin, demand_network, hour_of
+from twofold_server.domain.attempts import KNOWN, Origin, budget_of, choose_bucket, demand_network, hour_of
 from twofold_server.domain.challenges import STEP_UP, Challenged, challenge_place, code_text, demand_code_open, kinds_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
@@ -154,8 +154,8 @@ class StepUps:
         proof = self._keyring.code_mac(found.ticket_id, STEP_UP, "", code_text(second_factor))
         if not found.live:
             return await self._again(realm, found, proof, refresh_token, origin)
-        known = found.device_id is not None
-        bucket = KNOWN if known else UNKNOWN
+        bucket = choose_bucket(realm, found.device_id is not None, [budget_of(found, kind_of(second_factor))], now)
+        known = bucket == KNOWN
         if not known:
             demand_network(realm, origin.client, found.network_failures, now)
         demand_code_open(realm, found, kind_of(second_factor), bucket, now)

@@ -30,6 +30,7 @@ from twofold_server.domain.errors import (
     FactorLimitReached,
     FactorNotFound,
     LastFactor,
+    Overloaded,
     RecentTwoFactorRequired,
     SessionEnded,
     TicketNotFound,
@@ -41,7 +42,7 @@ from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Proven, SessionProofs, judge_first_code, prove_second_factor
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn, carry_over, is_recent
+from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over, is_recent
 from twofold_server.domain.values import DisplayName, Handle, Password, SecondFactor, TotpCode
 
 ENROLLMENT: Final = "enrollment"
@@ -177,9 +178,6 @@ class TwoFactor:
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
-        codes = None
-        if not await db_factors.has_backup_codes(self._pool, realm.realm_id, session.account_id):
-            codes = await backup_codes.begin(self._keyring, self._engine, realm, session.account_id, account.email, now)
 
         async def effect(tx: Connection, proven: Proven) -> tuple[FactorRow, SessionRow]:
             # Enrolled meanwhile by another session: this one has proven no factor, and must first.
@@ -213,12 +211,6 @@ class TwoFactor:
                 last_step=step,
                 now=proven.now,
             )
-            if codes is not None:
-                if proven.account.second_factor:
-                    raise ChangedMeanwhile
-                await db_factors.put_backup_codes(
-                    tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, uuid7(), proven.now
-                )
             row = await prove_second_factor(
                 tx, realm, proven.session, totp.KIND, auth_time=proven.now, rotate=False, now=proven.now
             )
@@ -239,7 +231,35 @@ class TwoFactor:
         step = totp.finish(realm, seed, code, now)
         judge = partial(judge_first_code, realm, session.account_id, totp.KIND, step is not None)
         factor, row = await self._proofs.demand(realm, session, origin, password, effect, judge=judge)
+        codes = await self._first_codes(realm, session, account.email, row)
         return Enrolled(factor, codes, SignedIn(row, await self._tokens.access(realm, row, session.token_audience)))
+
+    async def _first_codes(
+        self, realm: Realm, session: ActiveSession, email: str, row: SessionRow
+    ) -> BackupCodes | None:
+        """Make the account's first set of backup codes, once the factor that they come with is enrolled.
+
+        Ten hashes are not spent on whoever has not proven anything. Where the server is too busy for them the factor
+        stays, and GenerateBackupCodes makes them later.
+        """
+        if await db_factors.has_backup_codes(self._pool, realm.realm_id, session.account_id):
+            return None
+        try:
+            codes = await backup_codes.begin(
+                self._keyring, self._engine, realm, session.account_id, email, self._clock()
+            )
+        except Overloaded:
+            return None
+        async with transaction(self._pool) as tx:
+            account = await db_accounts.lock(tx, realm.realm_id, session.account_id)
+            if account is None or account.epoch != row.epoch or not account.second_factor:
+                return None
+            if await db_factors.has_backup_codes(tx, realm.realm_id, session.account_id):
+                return None
+            await db_factors.put_backup_codes(
+                tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, uuid7(), self._clock()
+            )
+        return codes
 
     async def remove(self, realm: Realm, session: ActiveSession, origin: Origin, factor_id: UUID) -> None:
         """Remove one factor of several. Raises FactorNotFound, LastFactor, SessionEnded."""
@@ -305,9 +325,9 @@ class TwoFactor:
         ChangedMeanwhile.
         """
 
-        async def effect(tx: Connection, proven: Proven) -> SessionRow:
+        async def effect(tx: Connection, proven: Proven) -> CarriedOver:
             await db_factors.remove_all(tx, realm.realm_id, session.account_id)
-            row = await carry_over(
+            carried = await carry_over(
                 tx,
                 session,
                 second_factor=False,
@@ -327,12 +347,12 @@ class TwoFactor:
                 email=proven.account.email,
                 language=proven.account.language_code,
             )
-            return row
+            return carried
 
-        row = await self._proofs.demand(
+        carried = await self._proofs.demand(
             realm, session, origin, password, effect, code="required", second_factor=second_factor
         )
-        return SignedIn(row, await self._tokens.access(realm, row, session.token_audience))
+        return await self._tokens.carried(realm, carried, session.token_audience)
 
     async def _lock(self, tx: Connection, session: ActiveSession) -> LockedAccount:
         """Lock the account and the session of a call that the boundary found recent, and demand that both still

@@ -50,10 +50,11 @@ def parse_id(text: str) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """An e-mail address: `text` as it was written, `key` by which it is unique (NFKC, casefold).
+    """An e-mail address: `text` as it was written, `key` by which it is unique.
 
     At most 254 characters, RFC 5321. Every spelling of one address has one key, so that counts and uniqueness
-    can't be slipped past by case or look-alike forms (CVE-2025-24806).
+    can't be slipped past by case or look-alike forms (CVE-2025-24806): the local part by NFKC and casefold, the domain
+    by its IDNA A-label, as casefold would join domains that have different owners.
     """
 
     text: str
@@ -66,11 +67,12 @@ class EmailAddress:
         if len(text) > MAXIMUM_EMAIL:
             raise ValueError(f"Longer than {MAXIMUM_EMAIL} characters.")
         try:
-            found = email_validator.validate_email(text, check_deliverability=False, allow_domain_literal=False)
+            found = email_validator.validate_email(text, check_deliverability=False, strict=True)
         except email_validator.EmailNotValidError:
             # The library's text quotes what was sent.
             raise ValueError("Not an e-mail address.") from None
-        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", found.normalized).casefold())
+        local = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", found.local_part).casefold())
+        key = f"{local}@{found.ascii_domain.lower()}"
         if len(key) > MAXIMUM_EMAIL or key.count("@") != 1 or any(c.isspace() for c in key):
             raise ValueError("Not an e-mail address.")
         return cls(found.normalized, key)

@@ -50,8 +50,8 @@ class AccountServicer:
         with reading(request) as door:
             email = door.email()
             binding = door.handle("sign_up_binding")
-            door.client(call)
-        resend_time = await self._sign_ups.resend(realm, email, binding)
+            client = door.client(call)
+        resend_time = await self._sign_ups.resend(realm, email, binding, Origin(call.caller.name, client))
         return account_pb2.ResendActivationResponse(resend_time=packing.timestamp(resend_time))
 
     async def ActivateAccount(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,7 @@ StreamWork = Callable[[Any, Context, Trace], Awaitable[None]]
 
 RETRY_ELSEWHERE_SECONDS: Final = 0.1
 _MOST_STREAMS: Final = 1000
+_MOST_STREAMS_OF_A_CONNECTION: Final = 100
 
 
 class _Group:
@@ -108,7 +110,10 @@ class Boundary(grpc.GenericRpcHandler):
         self._handlers[path] = grpc.unary_unary_rpc_method_handler(handle)
 
     def serve_stream(self, path: str, work: StreamWork, *, client_streams: bool = False) -> None:
-        """Serve a stream of answers, or of both sides; 1,000 at a time. It ends with SERVER_DRAINING at the drain."""
+        """Serve a stream of answers, or of both sides; 1,000 at a time, 100 of one connection.
+
+        It ends with SERVER_DRAINING at the drain.
+        """
         handle = self._handle(path, _counted(work), self._streams)
         make = grpc.stream_stream_rpc_method_handler if client_streams else grpc.unary_stream_rpc_method_handler
         self._handlers[path] = make(handle)
@@ -188,18 +193,27 @@ class Boundary(grpc.GenericRpcHandler):
 
 
 def _counted(work: StreamWork) -> StreamWork:
-    """Bound a method's streams, each by itself: whoever watches health takes no place of who watches revocations."""
+    """Bound a method's streams, each method and each connection by itself.
+
+    Whoever watches health takes no place of who watches revocations, and one connection takes no place of the next.
+    """
     under_way = 0
+    by_peer: Counter[str] = Counter()
 
     async def counted(requests: object, context: Context, trace: Trace) -> None:
         nonlocal under_way
-        if under_way >= _MOST_STREAMS:
+        peer = context.peer()
+        if under_way >= _MOST_STREAMS or by_peer[peer] >= _MOST_STREAMS_OF_A_CONNECTION:
             raise Overloaded(retry_after=RETRY_ELSEWHERE_SECONDS)
         under_way += 1
+        by_peer[peer] += 1
         try:
             await work(requests, context, trace)
         finally:
             under_way -= 1
+            by_peer[peer] -= 1
+            if not by_peer[peer]:
+                del by_peer[peer]
 
     return counted
 

@@ -56,8 +56,10 @@ def account(row: AccountRow) -> account_pb2.Account:
     )
 
 
-def advice(found: Advice) -> account_pb2.PasswordAdvice:
-    """Advice on a password."""
+def advice(found: Advice | None) -> account_pb2.PasswordAdvice | None:
+    """Advice on a password; none where the server was too busy to give it."""
+    if found is None:
+        return None
     return account_pb2.PasswordAdvice(score=found.score, warning=found.warning, suggestions=found.suggestions)
 
 

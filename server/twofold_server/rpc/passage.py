@@ -18,6 +18,7 @@ from twofold_server.domain.callers import Caller
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     CallerNotPermitted,
+    DeadlinePassed,
     DeadlineTooShort,
     InvalidFields,
     MessageTooLong,
@@ -57,10 +58,6 @@ _STATED: Final = {
     global_only: ClientRule(stated=True, address_required=True, global_only=global_only)
     for global_only in (False, True)
 }
-
-
-class DefaultDeadlinePassed(Exception):
-    """A call that named no deadline took longer than the default: something hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ class Passage:
                         return bytes((await _answer(method, request, call)).SerializeToString())
                 except TimeoutError as error:
                     if limit.expired():
-                        raise DefaultDeadlinePassed from error
+                        raise DeadlinePassed from error
                     raise
             finally:
                 admission.leave(caller.caller_id)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 _DEEPEST = 32
+# A message of the contract has some twenty; a long run of junk is not worth the event loop's time.
+_MOST_FIELDS = 500
 
 
 class _Corrupt(Exception):
@@ -14,16 +18,18 @@ class _Corrupt(Exception):
 def bad_text_field(descriptor: Descriptor, raw: bytes) -> str:
     """The path of the first string that is not UTF-8, as in `client.user_agent`; empty if the bytes are no message."""
     try:
-        return _walk(descriptor, raw, 0) or ""
+        return _walk(descriptor, raw, 0, iter(range(_MOST_FIELDS))) or ""
     except (_Corrupt, IndexError):
         return ""
 
 
-def _walk(descriptor: Descriptor, raw: bytes, depth: int) -> str | None:
+def _walk(descriptor: Descriptor, raw: bytes, depth: int, left: Iterator[int]) -> str | None:
     if depth > _DEEPEST:
         raise _Corrupt
     at = 0
     while at < len(raw):
+        if next(left, None) is None:
+            raise _Corrupt
         key, at = _varint(raw, at)
         field = descriptor.fields_by_number.get(key >> 3)
         match key & 7:
@@ -36,7 +42,7 @@ def _walk(descriptor: Descriptor, raw: bytes, depth: int) -> str | None:
                 end = at + length
                 if end > len(raw):
                     raise _Corrupt
-                if field is not None and (found := _bad(field, raw[at:end], depth)) is not None:
+                if field is not None and (found := _bad(field, raw[at:end], depth, left)) is not None:
                     return found
                 at = end
             case 5:
@@ -48,14 +54,14 @@ def _walk(descriptor: Descriptor, raw: bytes, depth: int) -> str | None:
     return None
 
 
-def _bad(field: FieldDescriptor, value: bytes, depth: int) -> str | None:
+def _bad(field: FieldDescriptor, value: bytes, depth: int, left: Iterator[int]) -> str | None:
     if field.type == FieldDescriptor.TYPE_STRING:
         try:
             value.decode("utf-8")
         except UnicodeDecodeError:
             return str(field.name)
     elif field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type is not None:
-        inner = _walk(field.message_type, value, depth + 1)
+        inner = _walk(field.message_type, value, depth + 1, left)
         return f"{field.name}.{inner}" if inner else None
     return None
 

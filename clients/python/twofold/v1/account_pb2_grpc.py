@@ -78,7 +78,8 @@ class AccountServiceServicer(object):
         """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
         where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-        Reasons: none further. At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE. At most three
+        sign-ups for one address stand side by side; a further one gets the same answer and no mail.
         Retry: not safe by itself, each call makes a claim of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -88,7 +89,7 @@ class AccountServiceServicer(object):
     def ResendActivation(self, request, context):
         """Mails the link of a sign-up again. Answers alike whether or not there is such a sign-up.
 
-        Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up).
+        Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up), TOO_MANY_ATTEMPTS (as at SignUp).
         Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,7 +138,7 @@ class AccountServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """Changes the password. Ends every other session and every device's trust; this session goes on with the token that is returned.
+        """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.

@@ -33,7 +33,8 @@ class AccountServiceStub:
     """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
     where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-    Reasons: none further. At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+    Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE. At most three
+    sign-ups for one address stand side by side; a further one gets the same answer and no mail.
     Retry: not safe by itself, each call makes a claim of its own.
     """
 
@@ -43,7 +44,7 @@ class AccountServiceStub:
     ]
     """Mails the link of a sign-up again. Answers alike whether or not there is such a sign-up.
 
-    Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up).
+    Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up), TOO_MANY_ATTEMPTS (as at SignUp).
     Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
     """
 
@@ -92,7 +93,7 @@ class AccountServiceStub:
         twofold.v1.account_pb2.ChangePasswordRequest,
         twofold.v1.account_pb2.ChangePasswordResponse,
     ]
-    """Changes the password. Ends every other session and every device's trust; this session goes on with the token that is returned.
+    """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
@@ -132,7 +133,8 @@ class AccountServiceAsyncStub:
     """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
     where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-    Reasons: none further. At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+    Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE. At most three
+    sign-ups for one address stand side by side; a further one gets the same answer and no mail.
     Retry: not safe by itself, each call makes a claim of its own.
     """
 
@@ -142,7 +144,7 @@ class AccountServiceAsyncStub:
     ]
     """Mails the link of a sign-up again. Answers alike whether or not there is such a sign-up.
 
-    Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up).
+    Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up), TOO_MANY_ATTEMPTS (as at SignUp).
     Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
     """
 
@@ -191,7 +193,7 @@ class AccountServiceAsyncStub:
         twofold.v1.account_pb2.ChangePasswordRequest,
         twofold.v1.account_pb2.ChangePasswordResponse,
     ]
-    """Changes the password. Ends every other session and every device's trust; this session goes on with the token that is returned.
+    """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
@@ -233,7 +235,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
         where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-        Reasons: none further. At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE. At most three
+        sign-ups for one address stand side by side; a further one gets the same answer and no mail.
         Retry: not safe by itself, each call makes a claim of its own.
         """
 
@@ -245,7 +248,7 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.account_pb2.ResendActivationResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ResendActivationResponse]]:
         """Mails the link of a sign-up again. Answers alike whether or not there is such a sign-up.
 
-        Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up).
+        Reasons: RESEND_TOO_SOON (before `resend_time`, or more than five times for one sign-up), TOO_MANY_ATTEMPTS (as at SignUp).
         Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
         """
 
@@ -304,7 +307,7 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.account_pb2.ChangePasswordRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.account_pb2.ChangePasswordResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ChangePasswordResponse]]:
-        """Changes the password. Ends every other session and every device's trust; this session goes on with the token that is returned.
+        """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.

@@ -12,8 +12,8 @@ class SessionServiceStub(object):
     access token check it by themselves with GetSigningKeys, or ask CheckSession.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take a session with SESSION_REQUIRED, SESSION_INVALID,
-    SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
+    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND, those that take a session with
+    SESSION_REQUIRED, SESSION_INVALID, SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
     """
 
     def __init__(self, channel):
@@ -76,15 +76,15 @@ class SessionServiceServicer(object):
     access token check it by themselves with GetSigningKeys, or ask CheckSession.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take a session with SESSION_REQUIRED, SESSION_INVALID,
-    SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
+    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND, those that take a session with
+    SESSION_REQUIRED, SESSION_INVALID, SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
     """
 
     def RefreshSession(self, request, context):
         """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
-        Reasons: SESSION_INVALID (malformed, forged, or issued to another caller), SESSION_ENDED (signed out, revoked, expired, or the
-        account changed since), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+        Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
+        changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
         Retry: safe; the same token within 10 s of its first use gets the same successor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -141,9 +141,10 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeOtherSessions(self, request, context):
-        """Ends every session of the account but this one.
+        """Ends every session of the account but this one, and every device's trust. This one goes on with the tokens that are returned.
 
-        Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
+        Needs a recent proof: in a loop it would keep the owner from ever signing in.
+        Reasons: RECENT_TWO_FACTOR_REQUIRED, RECENT_PASSWORD_REQUIRED. Retry: not on its own; where an answer was lost, sign in again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,7 +156,7 @@ class SessionServiceServicer(object):
 
         A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
         is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-        Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+        Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,7 +165,7 @@ class SessionServiceServicer(object):
     def GetSigningKeys(self, request, context):
         """Gives the keys that the realm's access tokens are verified with, those that sign now and those that soon will.
 
-        Reasons: REALM_NOT_FOUND. Retry: safe.
+        Reasons: none further. Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,8 +233,8 @@ class SessionService(object):
     access token check it by themselves with GetSigningKeys, or ask CheckSession.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take a session with SESSION_REQUIRED, SESSION_INVALID,
-    SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
+    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND, those that take a session with
+    SESSION_REQUIRED, SESSION_INVALID, SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
     """
 
     @staticmethod

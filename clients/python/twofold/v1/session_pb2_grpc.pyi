@@ -24,8 +24,8 @@ class SessionServiceStub:
     access token check it by themselves with GetSigningKeys, or ask CheckSession.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take a session with SESSION_REQUIRED, SESSION_INVALID,
-    SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
+    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND, those that take a session with
+    SESSION_REQUIRED, SESSION_INVALID, SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -35,8 +35,8 @@ class SessionServiceStub:
     ]
     """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
-    Reasons: SESSION_INVALID (malformed, forged, or issued to another caller), SESSION_ENDED (signed out, revoked, expired, or the
-    account changed since), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+    Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
+    changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
     Retry: safe; the same token within 10 s of its first use gets the same successor.
     """
 
@@ -93,9 +93,10 @@ class SessionServiceStub:
         twofold.v1.session_pb2.RevokeOtherSessionsRequest,
         twofold.v1.session_pb2.RevokeOtherSessionsResponse,
     ]
-    """Ends every session of the account but this one.
+    """Ends every session of the account but this one, and every device's trust. This one goes on with the tokens that are returned.
 
-    Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
+    Needs a recent proof: in a loop it would keep the owner from ever signing in.
+    Reasons: RECENT_TWO_FACTOR_REQUIRED, RECENT_PASSWORD_REQUIRED. Retry: not on its own; where an answer was lost, sign in again.
     """
 
     WatchRevocations: grpc.UnaryStreamMultiCallable[
@@ -107,7 +108,7 @@ class SessionServiceStub:
 
     A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
     is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-    Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+    Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
     """
 
     GetSigningKeys: grpc.UnaryUnaryMultiCallable[
@@ -116,7 +117,7 @@ class SessionServiceStub:
     ]
     """Gives the keys that the realm's access tokens are verified with, those that sign now and those that soon will.
 
-    Reasons: REALM_NOT_FOUND. Retry: safe.
+    Reasons: none further. Retry: safe.
     """
 
 class SessionServiceAsyncStub:
@@ -126,8 +127,8 @@ class SessionServiceAsyncStub:
     access token check it by themselves with GetSigningKeys, or ask CheckSession.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take a session with SESSION_REQUIRED, SESSION_INVALID,
-    SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
+    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND, those that take a session with
+    SESSION_REQUIRED, SESSION_INVALID, SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
     """
 
     RefreshSession: grpc.aio.UnaryUnaryMultiCallable[
@@ -136,8 +137,8 @@ class SessionServiceAsyncStub:
     ]
     """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
-    Reasons: SESSION_INVALID (malformed, forged, or issued to another caller), SESSION_ENDED (signed out, revoked, expired, or the
-    account changed since), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+    Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
+    changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
     Retry: safe; the same token within 10 s of its first use gets the same successor.
     """
 
@@ -194,9 +195,10 @@ class SessionServiceAsyncStub:
         twofold.v1.session_pb2.RevokeOtherSessionsRequest,
         twofold.v1.session_pb2.RevokeOtherSessionsResponse,
     ]
-    """Ends every session of the account but this one.
+    """Ends every session of the account but this one, and every device's trust. This one goes on with the tokens that are returned.
 
-    Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
+    Needs a recent proof: in a loop it would keep the owner from ever signing in.
+    Reasons: RECENT_TWO_FACTOR_REQUIRED, RECENT_PASSWORD_REQUIRED. Retry: not on its own; where an answer was lost, sign in again.
     """
 
     WatchRevocations: grpc.aio.UnaryStreamMultiCallable[
@@ -208,7 +210,7 @@ class SessionServiceAsyncStub:
 
     A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
     is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-    Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+    Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
     """
 
     GetSigningKeys: grpc.aio.UnaryUnaryMultiCallable[
@@ -217,7 +219,7 @@ class SessionServiceAsyncStub:
     ]
     """Gives the keys that the realm's access tokens are verified with, those that sign now and those that soon will.
 
-    Reasons: REALM_NOT_FOUND. Retry: safe.
+    Reasons: none further. Retry: safe.
     """
 
 class SessionServiceServicer(metaclass=abc.ABCMeta):
@@ -227,8 +229,8 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
     access token check it by themselves with GetSigningKeys, or ask CheckSession.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take a session with SESSION_REQUIRED, SESSION_INVALID,
-    SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
+    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND, those that take a session with
+    SESSION_REQUIRED, SESSION_INVALID, SESSION_EXPIRED and SESSION_ENDED. Only further reasons stand at the method.
     """
 
     @abc.abstractmethod
@@ -239,8 +241,8 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.session_pb2.RefreshSessionResponse, collections.abc.Awaitable[twofold.v1.session_pb2.RefreshSessionResponse]]:
         """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
-        Reasons: SESSION_INVALID (malformed, forged, or issued to another caller), SESSION_ENDED (signed out, revoked, expired, or the
-        account changed since), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+        Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
+        changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
         Retry: safe; the same token within 10 s of its first use gets the same successor.
         """
 
@@ -309,9 +311,10 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.session_pb2.RevokeOtherSessionsRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.session_pb2.RevokeOtherSessionsResponse, collections.abc.Awaitable[twofold.v1.session_pb2.RevokeOtherSessionsResponse]]:
-        """Ends every session of the account but this one.
+        """Ends every session of the account but this one, and every device's trust. This one goes on with the tokens that are returned.
 
-        Reasons: CHANGED_MEANWHILE. Retry: safe, with the new access token or a refreshed one.
+        Needs a recent proof: in a loop it would keep the owner from ever signing in.
+        Reasons: RECENT_TWO_FACTOR_REQUIRED, RECENT_PASSWORD_REQUIRED. Retry: not on its own; where an answer was lost, sign in again.
         """
 
     @abc.abstractmethod
@@ -325,7 +328,7 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
 
         A token is dead if a revocation of its session, of its account with an `epoch` above the token's, of its signing key or of its realm
         is held. A revocation may come twice. Whoever hears nothing for 5 s must take every token as unchecked.
-        Reasons: REALM_NOT_FOUND. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
+        Reasons: none further. Retry: safe, with the last `resume_token`; on SERVER_DRAINING at once.
         """
 
     @abc.abstractmethod
@@ -336,7 +339,7 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.session_pb2.GetSigningKeysResponse, collections.abc.Awaitable[twofold.v1.session_pb2.GetSigningKeysResponse]]:
         """Gives the keys that the realm's access tokens are verified with, those that sign now and those that soon will.
 
-        Reasons: REALM_NOT_FOUND. Retry: safe.
+        Reasons: none further. Retry: safe.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -141,7 +141,7 @@ class TwoFactorServiceServicer(object):
 
     def DisableTwoFactor(self, request, context):
         """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
-        and every device's trust; this session goes on with the token that is returned.
+        and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.

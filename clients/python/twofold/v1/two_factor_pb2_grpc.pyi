@@ -90,7 +90,7 @@ class TwoFactorServiceStub:
         twofold.v1.two_factor_pb2.DisableTwoFactorResponse,
     ]
     """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
-    and every device's trust; this session goes on with the token that is returned.
+    and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
@@ -198,7 +198,7 @@ class TwoFactorServiceAsyncStub:
         twofold.v1.two_factor_pb2.DisableTwoFactorResponse,
     ]
     """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
-    and every device's trust; this session goes on with the token that is returned.
+    and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
@@ -320,7 +320,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.two_factor_pb2.DisableTwoFactorResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.DisableTwoFactorResponse]]:
         """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
-        and every device's trust; this session goes on with the token that is returned.
+        and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
