@@ -140,11 +140,14 @@ async def build(settings: Settings, *, clock: Clock = system_clock) -> App:
         raise
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Raises SystemExit with one plain line where it can't start."""
+def run(settings: Settings, *, serving: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; `serving` is called once calls are served.
+
+    Raises SystemExit with one plain line where it can't start.
+    """
     logs.configure(settings.log_level, for_person=settings.development and sys.stderr.isatty())
     try:
-        uvloop.run(_serve_until_stopped(settings))
+        uvloop.run(_serve_until_stopped(settings, serving))
     except (StartFailed, SettingsError, InsecureDatabase, MigrationFailed, ListenFailed, ValueError) as error:
         raise SystemExit(f"twofold-server: {error}") from None
     except Exception as error:
@@ -154,7 +157,7 @@ def run(settings: Settings) -> None:
         raise SystemExit(f"twofold-server: the database cannot be reached ({type(error).__name__})") from None
 
 
-async def _serve_until_stopped(settings: Settings) -> None:
+async def _serve_until_stopped(settings: Settings, serving: Callable[[], None] | None) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
@@ -168,6 +171,8 @@ async def _serve_until_stopped(settings: Settings) -> None:
                 listen=settings.listen,
             )
         _log.info("serving", ports=app.ports, services=[service.name for service in app.services.contract])
+        if serving is not None:
+            serving()
         await stopped.wait()
         _log.info("draining", under_way=app.boundary.under_way, seconds=settings.drain_seconds)
         # A second signal ends the program at once.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
 from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.pool import Pool
@@ -87,17 +86,12 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     letters = Letters(pool, messages, Templates(settings.mail_templates_directory), settings.mail_from, clock)
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, sender=_sender(settings), clock=clock)
 
-    contract = {
-        account_pb2.DESCRIPTOR.services_by_name["AccountService"]: AccountServicer(
-            realms, sign_ups, sign_ins, accounts, pages
-        ),
-        two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]: TwoFactorServicer(
-            realms, two_factor, challenges, step_ups, pages
-        ),
-        session_pb2.DESCRIPTOR.services_by_name["SessionService"]: SessionServicer(
-            realms, sessions, step_ups, revocations, pages, clock
-        ),
-    }
+    servicers = (
+        AccountServicer(realms, sign_ups, sign_ins, accounts, pages),
+        TwoFactorServicer(realms, two_factor, challenges, step_ups, pages),
+        SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
+    )
+    contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
         callers,
         realms,

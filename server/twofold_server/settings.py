@@ -1,5 +1,6 @@
 """Every setting of the server: name, unit, default, and where the default comes from."""
 
+import ctypes
 import ipaddress
 import os
 import tempfile
@@ -16,8 +17,7 @@ _MAKE_KEY: Final = (
 )
 _MAKE_CERTIFICATE: Final = (
     "set TWOFOLD_TLS_CERTIFICATE_FILE and TWOFOLD_TLS_KEY_FILE to a PEM chain and its key, from your certificate "
-    "authority or, to try it: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "
-    "/CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out certificate.pem"
+    "authority or, to try it, as `twofold-server certs dev --directory DIRECTORY` makes and prints them"
 )
 
 
@@ -158,6 +158,9 @@ class Settings(BaseSettings):
     max_connection_age: Annotated[
         float, Field(ge=0, description="Seconds until a client must reconnect, to spread load; 0: never. Default 600.")
     ] = 600.0
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="Processes that serve on one port. Default 1, with no parent process.")
+    ] = 1
     reuse_port: Annotated[
         bool, Field(description="Let several workers listen on one port (SO_REUSEPORT). Default: no.")
     ] = False
@@ -288,7 +291,16 @@ def load() -> Settings:
         raise SettingsError("\n".join(_line(fault["loc"], fault["msg"]) for fault in error.errors())) from None
     finally:
         for name in _SECRETS:
+            _erase(name)
             os.environ.pop(name, None)
+
+
+def _erase(name: str) -> None:
+    # What the kernel shows as /proc/<pid>/environ is the text this program was started with, wherever unset.
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_void_p
+    if (place := getenv(name.encode())) is not None:
+        ctypes.memset(place, 0, len(ctypes.string_at(place)))
 
 
 def _line(location: tuple[int | str, ...], message: str) -> str:

@@ -106,7 +106,11 @@ def test_development_is_loopback_only(environment: pytest.MonkeyPatch, listen: s
 
 @pytest.mark.parametrize(
     ("missing", "advice"),
-    [("TLS_KEY_FILE", "twofold-server certs dev"), ("MASTER_KEY", "twofold-server keys generate"), ("MAIL_DIRECTORY", "SMTP_HOST")],
+    [
+        ("TLS_KEY_FILE", "twofold-server certs dev"),
+        ("MASTER_KEY", "twofold-server keys generate"),
+        ("MAIL_DIRECTORY", "SMTP_HOST"),
+    ],
 )
 def test_outside_development_what_is_missing_is_named_with_a_remedy(
     production: pytest.MonkeyPatch, missing: str, advice: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from twofold.v1 import account_pb2
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.attempts import Origin
@@ -18,6 +20,8 @@ from twofold_server.rpc.door import reading
 
 class AccountServicer:
     """Accounts: signed up, activated, signed in to, changed and deleted."""
+
+    SERVICE: Final = account_pb2.DESCRIPTOR.services_by_name["AccountService"]
 
     def __init__(self, realms: Realms, sign_ups: SignUps, sign_ins: SignIns, accounts: Accounts, pages: Pages) -> None:
         self._realms = realms

@@ -24,6 +24,8 @@ _LONGEST_RESUME_TOKEN: Final = 160
 class SessionServicer:
     """Sessions: kept alive, checked, stepped up, listed and ended."""
 
+    SERVICE: Final = session_pb2.DESCRIPTOR.services_by_name["SessionService"]
+
     def __init__(
         self,
         realms: Realms,

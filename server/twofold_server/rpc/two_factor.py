@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from twofold.v1 import two_factor_pb2
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.challenges import Challenges
@@ -18,6 +20,8 @@ from twofold_server.rpc.door import reading
 
 class TwoFactorServicer:
     """Second factors: enrolled, used, listed and removed."""
+
+    SERVICE: Final = two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]
 
     def __init__(
         self, realms: Realms, two_factor: TwoFactor, challenges: Challenges, step_ups: StepUps, pages: Pages
