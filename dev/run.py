@@ -118,7 +118,10 @@ def _database() -> Iterator[tuple[str, Server | None]]:
     postgres = Server(_STATE / "postgres")
     try:
         postgres.start()
-        _migrate(postgres.dsn())
+        try:
+            _migrate(postgres.dsn())
+        except MigrationFailed as failure:
+            raise CannotRun(f"{failure}; to begin again with an empty database, remove {_shown(str(_STATE))}") from None
         yield postgres.dsn(), postgres
     finally:
         postgres.close()

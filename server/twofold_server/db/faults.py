@@ -6,9 +6,11 @@ import asyncpg
 
 # Class 08: connection; 53: too few connections, disk, memory; 57P01-05: shut down, crashed, starting, idle too long;
 # 57014: ran into the statement timeout; 25006: a standby that was the primary; 55P03: waited too long for a lock;
-# 55000, 3D000: the database takes no connections now, or is being put back.
+# 55000, 3D000: the database takes no connections now, or is being put back; 58030: its disk fails it.
 _UNAVAILABLE_CLASSES = ("08", "53")
-_UNAVAILABLE = frozenset({"57P01", "57P02", "57P03", "57P05", "57014", "25006", "25P03", "55P03", "55000", "3D000"})
+_UNAVAILABLE = frozenset(
+    {"57P01", "57P02", "57P03", "57P05", "57014", "25006", "25P03", "55P03", "55000", "3D000", "58030"}
+)
 _DEADLOCK = frozenset({"40001", "40P01"})
 # 23503: a row was written for an account that was deleted while the call was under way.
 _CONFLICT = _DEADLOCK | {"23503"}

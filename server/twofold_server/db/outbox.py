@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from twofold_server.db.pool import Connection
+from twofold_server.db.pool import JOB_SECONDS, Connection
 
 End = Literal["expired", "superseded", "over_budget", "dead"]
 
@@ -79,13 +79,14 @@ async def claim(db: Connection, *, now: datetime, lease_until: datetime, claim: 
     """Claim up to `limit` due messages of all realms until `lease_until`, the most urgent first.
 
     Of racing workers each gets other rows. A row whose lease has run out is claimed again: its worker counts as dead.
+    What was due when it was written is due, though the clock may have been set back since.
     """
     rows = await db.fetch(
         # MATERIALIZED: inlined, the LIMIT could be evaluated again for each row joined, and lock more than it says.
         """
         WITH due AS MATERIALIZED (
             SELECT outbox_id FROM outbox
-             WHERE state = 'waiting' AND due_time <= $1 AND lease_until <= $1
+             WHERE state = 'waiting' AND (due_time <= $1 OR due_time = create_time) AND lease_until <= $1
              ORDER BY priority, due_time
              LIMIT $4
              FOR UPDATE SKIP LOCKED
@@ -239,5 +240,6 @@ async def forget_ended(db: Connection, before: datetime, limit: int = 1000) -> i
         """,
         before,
         limit,
+        timeout=JOB_SECONDS,
     )
     return int(count)

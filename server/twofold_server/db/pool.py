@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: how they are made, and what a statement runs on."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     _Plain = asyncpg.Connection[asyncpg.Record]
+    _PlainPool = asyncpg.Pool[asyncpg.Record]
+    _Acquiring = asyncpg.pool.PoolAcquireContext[asyncpg.Record]
 else:
-    _Plain = asyncpg.Connection  # generic in the stubs only
+    _Plain, _PlainPool = asyncpg.Connection, asyncpg.Pool  # generic in the stubs only
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 """The process's connections, at most as many as the setting `database_pool_size` says."""
@@ -25,13 +28,21 @@ Connection: TypeAlias = (
 """What a statement runs on: the pool for one autocommit statement, or the connection of a `transaction`."""
 
 _CONNECT_SECONDS: Final = 5.0
-_COMMAND_SECONDS: Final = 15.0
+# A database that hangs is told like one that is gone: soon. Until a connection is free or made, then for a statement,
+# then for PostgreSQL to confirm that it dropped one that took too long; without that the connection is thrown away.
+_ACQUIRE_SECONDS: Final = 1.5
+_COMMAND_SECONDS: Final = 1.5
+_RELEASE_SECONDS: Final = 0.25
+JOB_SECONDS: Final = 10.0
+"""How long a statement may take that no call waits for."""
+
 # Behind PgBouncer these stand in ignore_startup_parameters, and on the role by ALTER ROLE ... SET.
 _SERVER_SETTINGS: Final = {
     "application_name": "twofold",
     "timezone": "UTC",
     "statement_timeout": "10s",
-    "lock_timeout": "5s",
+    # Less than a statement may take: what waits for a lock then ends by itself, and its connection stays.
+    "lock_timeout": "1200ms",
     # A client that vanished must not hold locks, nor the snapshot horizon that revocations are read by.
     "idle_in_transaction_session_timeout": "10s",
 }
@@ -52,16 +63,32 @@ class _Connection(_Plain):
         return ""
 
 
+class _Pool(_PlainPool):
+    """A pool in which nothing waits without limit: asyncpg's own waits for a free connection for ever."""
+
+    def acquire(self, *, timeout: float | None = None) -> "_Acquiring":
+        return super().acquire(timeout=_ACQUIRE_SECONDS if timeout is None else timeout)
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ANN401, ASYNC109
+        await super().release(connection, timeout=_RELEASE_SECONDS if timeout is None else timeout)
+
+
 async def open_pool(url: str, size: int) -> Pool:
     """Connect and check that the database answers; statements are prepared once per connection and kept.
 
-    Times are UTC, `uuid` is uuid.UUID, `jsonb` a decoded value. Raises InsecureDatabase, OSError or asyncpg's errors.
+    Times are UTC, `uuid` is uuid.UUID, `jsonb` a decoded value. Waiting for a connection, and each statement that names
+    no time of its own, end after 1.5 s with TimeoutError. Raises InsecureDatabase, OSError or asyncpg's errors.
     """
     demand_safe(url)
-    return await asyncpg.create_pool(
+    return await _Pool(
         url,
         min_size=min(2, size),
         max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        setup=None,
+        loop=None,
+        record_class=asyncpg.Record,
         connection_class=_Connection,
         init=_prepare_connection,
         server_settings=_SERVER_SETTINGS,
@@ -78,8 +105,20 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
     Nothing slow belongs inside: no hashing, no sending.
     """
-    async with pool.acquire() as connection, connection.transaction():
-        yield connection
+    async with pool.acquire() as connection:
+        work = connection.transaction()
+        await work.start()
+        try:
+            yield connection
+        except BaseException:
+            try:
+                async with asyncio.timeout(_RELEASE_SECONDS):
+                    await work.rollback()
+            except Exception:  # noqa: BLE001 (what went wrong before is what counts)
+                # PostgreSQL undoes what a connection left open when it sees that it is gone.
+                connection.terminate()
+            raise
+        await work.commit()
 
 
 def demand_safe(url: str) -> None:

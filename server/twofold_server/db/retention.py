@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from twofold_server.db import outbox
-from twofold_server.db.pool import Connection
+from twofold_server.db.pool import JOB_SECONDS, Connection
 
 BATCH: Final = 1000
 
@@ -20,6 +20,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             """,
             now - timedelta(days=1),
             BATCH,
+            timeout=JOB_SECONDS,
         ),
         await db.execute(
             """
@@ -27,6 +28,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             """,
             now,
             BATCH,
+            timeout=JOB_SECONDS,
         ),
         await db.execute(
             """
@@ -34,6 +36,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             """,
             now,
             BATCH,
+            timeout=JOB_SECONDS,
         ),
         await db.execute(
             """
@@ -41,6 +44,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             """,
             now - timedelta(days=1),
             BATCH,
+            timeout=JOB_SECONDS,
         ),
         await db.execute(
             """
@@ -48,6 +52,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             """,
             now,
             BATCH,
+            timeout=JOB_SECONDS,
         ),
         await db.execute(
             """
@@ -55,6 +60,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             """,
             now - timedelta(days=1),
             BATCH,
+            timeout=JOB_SECONDS,
         ),
     ]
     return max(

@@ -1,7 +1,7 @@
 """Templates: jinja in a sandbox, from the server or an operator's directory; never from a realm or a user."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +18,8 @@ class Rendered:
     """A message in words; `html` is None where the language has no such template."""
 
     subject: str
-    text: str
-    html: str | None
+    text: str = field(repr=False)
+    html: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

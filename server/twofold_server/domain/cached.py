@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from twofold_server.domain import faults
 from twofold_server.domain.clock import Clock
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+GRACE: Final = timedelta(seconds=2)
+"""How long a value is kept beyond its lifetime while the database can't be reached: as long as revocations count."""
+
 
 class Cached(Generic[K, V]):
     """Values by key, each read anew once it is older than `lifetime`; calls that ask at the same time share one read.
 
-    Absence (None) is not kept. Holds one value for each key that exists: callers bound the keys that don't.
+    Where the database can't be reached, a value goes on for another 2 s. Absence (None) is not kept. Holds one value
+    for each key that exists: callers bound the keys that don't.
     """
 
     __slots__ = ("_clock", "_kept", "_lifetime", "_reading")
@@ -29,8 +34,12 @@ class Cached(Generic[K, V]):
 
     def fresh(self, key: K) -> V | None:
         """The value where it need not be read."""
+        return self._kept_for(key, self._lifetime)
+
+    def _kept_for(self, key: K, lifetime: timedelta) -> V | None:
         kept = self._kept.get(key)
-        return kept[0] if kept is not None and self._clock() - kept[1] <= self._lifetime else None
+        # abs: after a clock was set back, what it read before would otherwise look fresh until it catches up.
+        return kept[0] if kept is not None and abs(self._clock() - kept[1]) <= lifetime else None
 
     def is_known(self, key: K) -> bool:
         """Whether the key existed when it was last read, or is being read."""
@@ -63,9 +72,13 @@ class Cached(Generic[K, V]):
         try:
             value = await read()
         except Exception as error:
-            future.set_exception(error)
-            future.exception()  # seen, though nobody else may be waiting
-            raise
+            kept = self._kept_for(key, self._lifetime + GRACE) if faults.is_unavailable(error) else None
+            if kept is None:
+                future.set_exception(error)
+                future.exception()  # seen, though nobody else may be waiting
+                raise
+            future.set_result(kept)
+            return kept
         except BaseException:
             future.cancel()
             raise

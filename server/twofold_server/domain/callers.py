@@ -182,7 +182,7 @@ class Callers:
         if not self._known.is_known(key):
             now = self._clock()
             since = self._unknown.get(key)
-            if since is not None and now - since <= CACHE_LIFETIME:
+            if since is not None and abs(now - since) <= CACHE_LIFETIME:
                 raise CallerUnknown
             if not self._may_read_unknown(now) and not await self._exists(key):
                 raise Overloaded(retry_after=1.0)
@@ -195,7 +195,8 @@ class Callers:
         return entry
 
     def _may_read_unknown(self, now: datetime) -> bool:
-        if now - self._window >= timedelta(seconds=1):
+        # abs: a clock that was set back must not keep the old window open.
+        if abs(now - self._window) >= timedelta(seconds=1):
             self._window, self._window_reads = now, 0
         if self._window_reads >= _UNKNOWN_READS_PER_SECOND:
             return False

@@ -25,6 +25,11 @@ def sqlstate(error: BaseException) -> str:
     return faults.sqlstate(error)
 
 
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database can't be reached now."""
+    return faults.is_unavailable(error)
+
+
 def may_be_repeated(error: BaseException) -> bool:
     """Whether a transaction lost against another one, was undone whole, and may well win the next time."""
     return faults.is_deadlock(error)

@@ -26,6 +26,9 @@ STALE_SECONDS: Final = 2.0
 HEARTBEAT_SECONDS: Final = 1.0
 MESSAGE_ROWS: Final = 1000
 _FORGET_EVERY_SECONDS: Final = 10.0
+# PostgreSQL gives numbers of transactions again that a crash took before they were on disk: those of its last 0.6 s
+# at most (three times wal_writer_delay). So no poll begins at a number younger than this.
+_SETTLED_SECONDS: Final = 1.0
 _log = structlog.get_logger("twofold.revocations")
 
 
@@ -54,6 +57,8 @@ class Revocations:
         self._realms: set[str] = set()
         self._cluster = 0
         self._watermark = 0
+        self._next_watermark = 0
+        self._settling_since = float("-inf")
         self._polled_at = float("-inf")
         self._forgot_at = time.monotonic()
         self._news = asyncio.Event()
@@ -92,7 +97,13 @@ class Revocations:
         for row in fresh:
             self._take(row)
         self._found.extend(fresh)
-        self._watermark = found.watermark
+        if not self._watermark:
+            # Once, as it is: else the whole set would be read again and again for a second.
+            self._watermark = self._next_watermark = found.watermark
+            self._settling_since = started
+        else:
+            self._watermark = found.watermark
+            self._settling_since = started
         # As of its start: what was committed while it ran may be missing.
         self._polled_at = started
         if started - self._forgot_at > _FORGET_EVERY_SECONDS:
@@ -153,6 +164,9 @@ class Revocations:
         """Stream the set of some realms: a snapshot, or what came since a token, then changes, and a heartbeat each
         second.
         """
+        # A stale set must not be told as `current`: silence is the answer to whoever connects meanwhile, too.
+        while not self.is_current:
+            await self._news.wait()
         since = self._since(resume_token)
         place, dropped = len(self._found), self._dropped
         token = self._token()

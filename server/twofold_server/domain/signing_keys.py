@@ -16,12 +16,15 @@ from twofold_server.crypto.access_tokens import SigningKey, VerificationKey
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import signing_keys as rows
 from twofold_server.db.pool import Pool
+from twofold_server.domain import faults
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 
 PUBLISHED_BEFORE: Final = timedelta(minutes=10)
 """How long a key is to be found before it signs."""
 
 _READ_AGAIN_SECONDS: Final = 30.0
+# As long as revocations count without the database: a key that was removed is told by one.
+_GRACE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,16 @@ class SigningKeys:
         return removed
 
     async def _fresh(self) -> None:
-        if time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
+        age = time.monotonic() - self._read_at
+        if age < _READ_AGAIN_SECONDS:
             return
         now = self._clock()
-        found = await rows.all_current(self._pool, now)
+        try:
+            found = await rows.all_current(self._pool, now)
+        except Exception as error:
+            if faults.is_unavailable(error) and age < _READ_AGAIN_SECONDS + _GRACE_SECONDS:
+                return
+            raise
         if not found:
             await rows.add_first(self._pool, self._new_row(now, now))
             found = await rows.all_current(self._pool, now)

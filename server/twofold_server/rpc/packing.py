@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ _RESULTS: Final = {
     "wrong_code": account_pb2.SIGN_IN_RESULT_WRONG_SECOND_FACTOR,
 }
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REVOCATIONS: Final = {
     "account": session_pb2.REVOCATION_KIND_ACCOUNT,
     "session": session_pb2.REVOCATION_KIND_SESSION,
@@ -37,10 +38,10 @@ _REVOCATIONS: Final = {
 
 
 def timestamp(time: datetime) -> Timestamp:
-    """A time."""
-    packed = Timestamp()
-    packed.FromDatetime(time)
-    return packed
+    """A time, which must be aware."""
+    # A quarter of what FromDatetime takes, of which a session has five.
+    since = time - _EPOCH
+    return Timestamp(seconds=since.days * 86400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def account(row: AccountRow) -> account_pb2.Account:

@@ -1,0 +1,137 @@
+"""The server as it runs for real: TLS, callers made by the command line, certificates of callers."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.authority import Authority
+from tests.e2e.conftest import Launch
+from tests.e2e.program import Program, environment, free_address, run
+from twofold import Client, InvalidFields, PermissionDenied, TlsOptions, TwofoldError, Unauthenticated, Unavailable
+from twofold.v1 import account_pb2, session_pb2, sign_in_pb2
+
+SIDE = sign_in_pb2.ClientContext(ip_address="192.0.2.7", user_agent="Test/1.0")
+SIGN_UP = account_pb2.SignUpRequest(email="ada@example.org", password="correct horse battery 9", client=SIDE)
+KEYS = session_pb2.GetSigningKeysRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A server outside development, and what its operator made."""
+
+    program: Program
+    port: str
+    mtls_port: str
+    authority: Authority
+    clients: Authority
+    shop: str
+    api: str
+
+    @property
+    def tls(self) -> TlsOptions:
+        return TlsOptions(self.authority.certificate)
+
+    def client(self, credential: str | None) -> Client:
+        return Client(f"localhost:{self.port}", credential=credential, tls=self.tls)
+
+
+@pytest.fixture
+async def secured(database: str, tmp_path: Path, launch: Launch) -> Secured:
+    """A server with TLS, mutual TLS beside it, a front end `shop` and a verifier `api`."""
+    authority, clients = Authority("Servers"), Authority("Callers")
+    chain, key = authority.server().write(tmp_path, "server")
+    (tmp_path / "clients.crt").write_bytes(clients.certificate)
+    address, mtls_address = free_address(), free_address()
+    settings = environment(
+        database_url=database,
+        listen=address,
+        mtls_listen=mtls_address,
+        tls_client_ca_file=tmp_path / "clients.crt",
+        tls_client_name_prefixes='["spiffe://shop.test/"]',
+        tls_certificate_file=chain,
+        tls_key_file=key,
+        master_key_file=tmp_path / "master.txt",
+        mail_directory=tmp_path / "sent",
+        hash_slots_directory=tmp_path / "slots",
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+    )
+    (tmp_path / "master.txt").touch(0o600)
+    (tmp_path / "master.txt").write_text(secrets.token_hex(32))
+    credentials = []
+    for name, role in (("shop", "frontend"), ("api", "verifier")):
+        added = await run(settings, "caller", "add", name, "--realm", "default", "--role", role, "--may-state-client")
+        assert added.code == 0, added
+        credentials.append(added.out.strip())
+    program = await launch(settings, address)
+    port, mtls_port = address.rpartition(":")[2], mtls_address.rpartition(":")[2]
+    return Secured(program, port, mtls_port, authority, clients, *credentials)
+
+
+async def test_a_caller_with_its_credential(secured: Secured) -> None:
+    """A front end calls over TLS with the credential that the command line printed, until the command line ends it."""
+    async with secured.client(secured.shop) as client:
+        assert (await client.accounts.SignUp(SIGN_UP)).sign_up_binding
+        without_address = account_pb2.SignUpRequest(email="ada@example.org", password="correct horse battery 9")
+        with pytest.raises(InvalidFields) as refusal:
+            await client.accounts.SignUp(without_address)
+        assert [violation.field for violation in refusal.value.field_violations] == ["client.ip_address"]
+    async with secured.client(secured.api) as client:
+        assert (await client.sessions.GetSigningKeys(KEYS)).keys
+        with pytest.raises(PermissionDenied) as denial:
+            await client.accounts.SignUp(SIGN_UP)
+        assert denial.value.reason == "CALLER_NOT_PERMITTED"
+        ended = await run(secured.program.environment, "caller", "end", "api")
+        assert ended.code == 0, ended
+        with pytest.raises(Unauthenticated):
+            # The server may hold on to what it knew of a caller for 5 s.
+            for _ in range(60):
+                await client.sessions.GetSigningKeys(KEYS)
+                await asyncio.sleep(0.1)
+
+
+async def test_callers_that_prove_nothing(secured: Secured) -> None:
+    """No, wrong and altered credentials are CALLER_UNKNOWN; plain text and an unknown authority make no connection."""
+    changed = secured.shop[:-1] + ("A" if secured.shop[-1] != "A" else "B")
+    for credential in (None, "junk", changed, secured.shop + "A", secured.shop.swapcase()):
+        async with secured.client(credential) as client:
+            for call in (client.accounts.SignUp(SIGN_UP), client.sessions.GetSigningKeys(KEYS)):
+                with pytest.raises(Unauthenticated) as refusal:
+                    await call
+                assert refusal.value.reason == "CALLER_UNKNOWN"
+    async with Client(f"127.0.0.1:{secured.port}") as client:
+        with pytest.raises(Unavailable):
+            await client.accounts.SignUp(SIGN_UP, timeout=2.0)
+    other = TlsOptions(Authority("Servers").certificate)
+    async with Client(f"localhost:{secured.port}", credential=secured.shop, tls=other) as client:
+        with pytest.raises(Unavailable):
+            await client.accounts.SignUp(SIGN_UP, timeout=2.0)
+
+
+async def test_callers_by_certificate(secured: Secured) -> None:
+    """On the second listener a caller is the one URI of its certificate; no other name or authority counts."""
+
+    async def answer(certificate_of: Authority, *names: str) -> str:
+        certificate = certificate_of.service(*names)
+        tls = TlsOptions(secured.authority.certificate, certificate.chain, certificate.key)
+        async with Client(f"localhost:{secured.mtls_port}", tls=tls) as client:
+            try:
+                await client.accounts.SignUp(SIGN_UP, timeout=2.0)
+            except TwofoldError as error:
+                return error.reason or error.code.name
+            return "OK"
+
+    assert await answer(secured.clients, "spiffe://shop.test/shop") == "OK"
+    assert await answer(secured.clients, "spiffe://shop.test/api") == "CALLER_NOT_PERMITTED"
+    assert await answer(secured.clients, "spiffe://shop.test/nobody") == "CALLER_UNKNOWN"
+    assert await answer(secured.clients, "spiffe://other.test/shop") == "CALLER_UNKNOWN"
+    assert await answer(secured.clients, "spiffe://shop.test/shop", "spiffe://shop.test/api") == "CALLER_UNKNOWN"
+    assert await answer(Authority("Callers"), "spiffe://shop.test/shop") == "UNAVAILABLE"
+    async with Client(f"localhost:{secured.mtls_port}", credential=secured.shop, tls=secured.tls) as client:
+        with pytest.raises(Unavailable):
+            await client.accounts.SignUp(SIGN_UP, timeout=2.0)
