@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check guards generate format lock
+.PHONY: help run demo test check guards bench generate format lock
 
 # The first Python of 3.11 or newer; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -33,6 +33,9 @@ check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness 
 
 guards: $(ENVIRONMENT) ## show that each guard has a test that fails without it (ARGS: names of guards)
 	@exec $(BIN)/python -m dev.guards $(ARGS)
+
+bench: $(ENVIRONMENT) ## measure calls against limits of the same run; needs Go, 10 minutes (ARGS=--quick: one minute)
+	@exec $(BIN)/python -m tests.load.bench $(ARGS)
 
 generate: $(ENVIRONMENT) ## write the stubs in clients/python/twofold/v1 from protos/
 	@exec $(BIN)/python -m dev.generate

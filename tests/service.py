@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import email
@@ -11,9 +12,10 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import grpc
 import grpc.aio
@@ -34,8 +36,15 @@ from twofold_server.domain.clock import Clock
 from twofold_server.settings import Settings
 
 PASSWORD = "correct horse battery 9"
-Metadata = Sequence[tuple[str, str]]
+Metadata = tuple[tuple[str, str | bytes], ...]
 _numbers = itertools.count(1)
+
+
+class SettableClock(Protocol):
+    """The clock of a test, which stands still until it is moved."""
+
+    def __call__(self) -> datetime: ...
+    def advance(self, seconds: float) -> None: ...
 
 
 @dataclass
@@ -75,20 +84,32 @@ class Service:
 
     def __init__(self, app: App, clock: Clock, sent: Path, metadata: Metadata = ()) -> None:
         self.app = app
-        self.clock = clock
+        self.clock = cast("SettableClock", clock)
         self.sent = sent
         self.metadata = metadata
         self.client = sign_in_pb2.ClientContext(ip_address="192.0.2.7", user_agent="Test/1.0")
         self.channel = grpc.aio.insecure_channel(
             f"127.0.0.1:{app.ports[0]}", options=(("grpc.use_local_subchannel_pool", 1),)
         )
-        self.accounts = account_pb2_grpc.AccountServiceStub(self.channel)
-        self.two_factor = two_factor_pb2_grpc.TwoFactorServiceStub(self.channel)
-        self.sessions = session_pb2_grpc.SessionServiceStub(self.channel)
+        # One class at run time; on a channel of grpc.aio its methods are awaited.
+        self.accounts = cast(
+            "account_pb2_grpc.AccountServiceAsyncStub", account_pb2_grpc.AccountServiceStub(self.channel)
+        )
+        self.two_factor = cast(
+            "two_factor_pb2_grpc.TwoFactorServiceAsyncStub", two_factor_pb2_grpc.TwoFactorServiceStub(self.channel)
+        )
+        self.sessions = cast(
+            "session_pb2_grpc.SessionServiceAsyncStub", session_pb2_grpc.SessionServiceStub(self.channel)
+        )
 
     async def mails(self, to: str = "") -> list[EmailMessage]:
         """Send what waits, and read all mail so far, to one address or to all, the oldest first."""
-        await self.app.services.outbox.run_once()
+        async with asyncio.timeout(5):
+            # The servers' own workers may have claimed some, and be writing them just now.
+            while await self.app.services.outbox.run_once() or await self.app.pool.fetchval(
+                "SELECT EXISTS (SELECT FROM outbox WHERE state = 'waiting' AND due_time <= $1)", self.clock()
+            ):
+                await asyncio.sleep(0.01)
         found = []
         for path in sorted(self.sent.glob("*.eml")):
             message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import grpc.aio
 import pytest
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.integration.test_adversary import outcome
 from tests.service import PASSWORD, Service, refused
@@ -119,11 +119,11 @@ async def test_anonymous_watches_leave_streams_to_others(service: Service) -> No
     address = f"127.0.0.1:{service.app.ports[0]}"
     own = (("grpc.use_local_subchannel_pool", 1),)
     channels = [grpc.aio.insecure_channel(address, options=own) for _ in range(3)]
-    request = health_pb2.HealthCheckRequest().SerializeToString()
-    watches = [channels[n // 500].unary_stream("/grpc.health.v1.Health/Watch")(request) for n in range(1000)]
+    stubs = [health_pb2_grpc.HealthStub(channel) for channel in channels]
+    watches = [stubs[n // 500].Watch(health_pb2.HealthCheckRequest()) for n in range(1000)]
     try:
         await asyncio.gather(*(outcome(watch.read()) for watch in watches))
-        load_balancer = channels[2].unary_stream("/grpc.health.v1.Health/Watch")(request)
+        load_balancer = stubs[2].Watch(health_pb2.HealthCheckRequest())
         watches.append(load_balancer)
         assert await outcome(load_balancer.read()) == "OK"
     finally:

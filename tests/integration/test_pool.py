@@ -120,7 +120,7 @@ async def test_a_forgotten_transaction_is_ended_by_the_server(database: str) -> 
         for setting, value in {
             "idle_in_transaction_session_timeout": "10s",
             "statement_timeout": "10s",
-            "lock_timeout": "5s",
+            "lock_timeout": "1200ms",
             "TimeZone": "UTC",
         }.items():
             assert await pool.fetchval("SELECT current_setting($1)", setting) == value

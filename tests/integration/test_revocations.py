@@ -222,6 +222,6 @@ async def test_stream_ends_with_draining_at_the_servers_end(database: str, clock
         await _next(stream)
         stopping = asyncio.create_task(service.app.stop(1))
         with refused("SERVER_DRAINING"):
-            while True:
+            for _ in range(20):
                 await _next(stream)
         await stopping

@@ -1,4 +1,9 @@
-"""The client of the Twofold authentication service: `Client` for asyncio, `SyncClient` for threads."""
+"""The client of the Twofold authentication service: `Client` for asyncio, `SyncClient` for threads.
+
+`Verifier` and `SyncVerifier` check access tokens without a call; they need the extra `twofold[verifier]`.
+"""
+
+from typing import TYPE_CHECKING
 
 from twofold._version import __version__
 from twofold.client import Client
@@ -21,9 +26,15 @@ from twofold.errors import (
     TwofoldError,
     Unauthenticated,
     Unavailable,
+    VerifierNotReady,
 )
 from twofold.sync_client import SyncClient
 from twofold.transport import TlsOptions
+from twofold.verified import VerifiedSession
+
+if TYPE_CHECKING:
+    from twofold.sync_verifier import SyncVerifier
+    from twofold.verifier import Verifier
 
 __all__ = [
     "Aborted",
@@ -43,9 +54,26 @@ __all__ = [
     "SessionEnded",
     "SessionExpired",
     "SyncClient",
+    "SyncVerifier",
     "TlsOptions",
     "TwofoldError",
     "Unauthenticated",
     "Unavailable",
+    "VerifiedSession",
+    "Verifier",
+    "VerifierNotReady",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Only on use, for they load `cryptography`, which a client can do without.
+    if name == "Verifier":
+        from twofold.verifier import Verifier  # noqa: PLC0415
+
+        return Verifier
+    if name == "SyncVerifier":
+        from twofold.sync_verifier import SyncVerifier  # noqa: PLC0415
+
+        return SyncVerifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

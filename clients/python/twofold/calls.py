@@ -53,6 +53,12 @@ class Method:
             repeatable=descriptor.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
         )
 
+    def require(self, request: Message) -> None:
+        """Raise TypeError for a message of another type."""
+        # grpc would serialize any message, and the server read another's fields out of it.
+        if not isinstance(request, self.request_type):
+            raise TypeError(f"{self.name} takes a {self.request_type.__name__}, not a {type(request).__name__}")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -98,9 +104,7 @@ class Attempts:
     __slots__ = ("_ends", "_made", "_method", "_retries")
 
     def __init__(self, method: Method, request: Message, policy: Policy, timeout: float | None) -> None:
-        # grpc would serialize any message, and the server read another's fields out of it.
-        if not isinstance(request, method.request_type):
-            raise TypeError(f"{method.name} takes a {method.request_type.__name__}, not a {type(request).__name__}")
+        method.require(request)
         seconds = policy.deadline if timeout is None else require_seconds("timeout", timeout)
         self._ends = time.monotonic() + seconds
         self._method = method

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from twofold.calls import Attempts, Method, Policy, require_seconds
-from twofold.errors import closed, not_connected
+from twofold.errors import closed, from_status, not_connected
 from twofold.services import Accounts, Sessions, TwoFactor
 from twofold.transport import TlsOptions, channel_options, require_safe_target
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from types import TracebackType
     from typing import Self
 
@@ -62,9 +63,9 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._calls: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
         self._closed = False
-        self.accounts = Accounts(self._invoke)
-        self.two_factor = TwoFactor(self._invoke)
-        self.sessions = Sessions(self._invoke)
+        self.accounts = Accounts(self._invoke, self._stream)
+        self.two_factor = TwoFactor(self._invoke, self._stream)
+        self.sessions = Sessions(self._invoke, self._stream)
 
     def __repr__(self) -> str:
         return f"<Client of {self._target}>"
@@ -116,6 +117,31 @@ class Client:
                     raise closed() from None
                 raise
             await asyncio.sleep(pause)
+
+    async def _stream(
+        self, method: Method, request: Message, session: str | None, seconds: float | None
+    ) -> AsyncGenerator[Message, None]:
+        method.require(request)
+        metadata = self._policy.metadata(session)
+        timeout = None if seconds is None else require_seconds("timeout", seconds)
+        open_stream: grpc.aio.UnaryStreamMultiCallable[Any, Any] = self._open().unary_stream(
+            method.path,
+            request_serializer=method.request_type.SerializeToString,
+            response_deserializer=method.response_type.FromString,
+        )
+        call = open_stream(request, timeout=timeout, metadata=metadata, wait_for_ready=self._wait_for_ready)
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as cause:
+            raise from_status(cause.code(), cause.details(), cause.trailing_metadata()) from cause
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise closed() from None
+            raise
+        finally:
+            call.cancel()
 
     def _call_of(self, method: Method) -> grpc.aio.UnaryUnaryMultiCallable[Any, Any]:
         channel = self._open()

@@ -1,14 +1,12 @@
 """What a failed call raises: one class for each thing that a caller does about it."""
 
-# ruff: noqa: N818 the names say what happened, as those of the contract do
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -149,6 +147,10 @@ class Unavailable(TwofoldError):
 
     A call that writes may have been done all the same, unless `code` is CANCELLED and `request_id` is empty.
     """
+
+
+class VerifierNotReady(Unavailable):
+    """A Verifier has no snapshot of what is revoked yet, or hears nothing more, so it vouches for nobody."""
 
 
 class DeadlineExceeded(TwofoldError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
 from twofold.calls import Method
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from google.protobuf.descriptor import ServiceDescriptor
 
@@ -29,6 +29,22 @@ class AsyncInvoke(Protocol):
     def __call__(
         self, method: Method, request: Message, session: str | None, seconds: float | None, /
     ) -> Awaitable[Message]: ...
+
+
+class Stream(Protocol):
+    """How a SyncClient opens a stream of answers."""
+
+    def __call__(
+        self, method: Method, request: Message, session: str | None, seconds: float | None, /
+    ) -> Generator[Message, None, None]: ...
+
+
+class AsyncStream(Protocol):
+    """How a Client opens a stream of answers."""
+
+    def __call__(
+        self, method: Method, request: Message, session: str | None, seconds: float | None, /
+    ) -> AsyncGenerator[Message, None]: ...
 
 
 class SyncMethod(Generic[Request, Response]):
@@ -71,14 +87,59 @@ class AsyncMethod(Generic[Request, Response]):
         return cast(Response, await self._invoke(self._method, request, session, timeout))
 
 
+class SyncStreamMethod(Generic[Request, Response]):
+    """A method of the contract that answers with a stream."""
+
+    __slots__ = ("_method", "_stream")
+
+    def __init__(self, method: Method, stream: Stream) -> None:
+        self._method = method
+        self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<method {self._method.path}>"
+
+    def __call__(
+        self, request: Request, *, session: str | None = None, timeout: float | None = None
+    ) -> Generator[Response, None, None]:
+        """Open the stream, for `timeout` seconds at most, and iterate over its answers.
+
+        Never opened again by itself. Raises TwofoldError where it breaks; `close()` of the iterator ends it.
+        """
+        return cast("Generator[Response, None, None]", self._stream(self._method, request, session, timeout))
+
+
+class AsyncStreamMethod(Generic[Request, Response]):
+    """A method of the contract that answers with a stream, for `async for`."""
+
+    __slots__ = ("_method", "_stream")
+
+    def __init__(self, method: Method, stream: AsyncStream) -> None:
+        self._method = method
+        self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<method {self._method.path}>"
+
+    def __call__(
+        self, request: Request, *, session: str | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[Response, None]:
+        """Open the stream, for `timeout` seconds at most, and iterate over its answers.
+
+        Never opened again by itself. Raises TwofoldError where it breaks; `aclose()` of the iterator ends it.
+        """
+        return cast("AsyncGenerator[Response, None]", self._stream(self._method, request, session, timeout))
+
+
 class _Service:
     """Has one attribute for each method of a service, made from its descriptor."""
 
     DESCRIPTOR: ClassVar[ServiceDescriptor]
 
-    def __init__(self, kind: Callable[..., Any], invoke: Invoke | AsyncInvoke) -> None:
+    def __init__(self, unary: Callable[[Method], object], stream: Callable[[Method], object]) -> None:
         for descriptor in self.DESCRIPTOR.methods:
-            setattr(self, descriptor.name, kind(Method.of(descriptor), invoke))
+            make = stream if descriptor.server_streaming else unary
+            setattr(self, descriptor.name, make(Method.of(descriptor)))
 
     def __repr__(self) -> str:
         return f"<service {self.DESCRIPTOR.full_name}>"
@@ -87,12 +148,12 @@ class _Service:
 class SyncService(_Service):
     """A service of a SyncClient."""
 
-    def __init__(self, invoke: Invoke) -> None:
-        super().__init__(SyncMethod, invoke)
+    def __init__(self, invoke: Invoke, stream: Stream) -> None:
+        super().__init__(lambda method: SyncMethod(method, invoke), lambda method: SyncStreamMethod(method, stream))
 
 
 class AsyncService(_Service):
     """A service of a Client."""
 
-    def __init__(self, invoke: AsyncInvoke) -> None:
-        super().__init__(AsyncMethod, invoke)
+    def __init__(self, invoke: AsyncInvoke, stream: AsyncStream) -> None:
+        super().__init__(lambda method: AsyncMethod(method, invoke), lambda method: AsyncStreamMethod(method, stream))

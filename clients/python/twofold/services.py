@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from twofold.methods import AsyncMethod, AsyncService, SyncMethod, SyncService
+from twofold.methods import (
+    AsyncMethod,
+    AsyncService,
+    AsyncStreamMethod,
+    SyncMethod,
+    SyncService,
+    SyncStreamMethod,
+)
 from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
 
 
@@ -50,7 +57,7 @@ class Sessions(AsyncService):
     ListSessions: AsyncMethod[session_pb2.ListSessionsRequest, session_pb2.ListSessionsResponse]
     RevokeSession: AsyncMethod[session_pb2.RevokeSessionRequest, session_pb2.RevokeSessionResponse]
     RevokeOtherSessions: AsyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
-    WatchRevocations: AsyncMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
+    WatchRevocations: AsyncStreamMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
     GetSigningKeys: AsyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
 
 
@@ -66,7 +73,7 @@ class SyncSessions(SyncService):
     ListSessions: SyncMethod[session_pb2.ListSessionsRequest, session_pb2.ListSessionsResponse]
     RevokeSession: SyncMethod[session_pb2.RevokeSessionRequest, session_pb2.RevokeSessionResponse]
     RevokeOtherSessions: SyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
-    WatchRevocations: SyncMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
+    WatchRevocations: SyncStreamMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
     GetSigningKeys: SyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import grpc
 
 from twofold.calls import Attempts, Method, Policy, require_seconds
-from twofold.errors import closed, not_connected
+from twofold.errors import closed, from_status, not_connected
 from twofold.services import SyncAccounts, SyncSessions, SyncTwoFactor
 from twofold.transport import TlsOptions, channel_options, require_safe_target
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import TracebackType
     from typing import Self
 
@@ -55,9 +56,9 @@ class SyncClient:
         else:
             self._channel = grpc.secure_channel(target, tls.channel_credentials(), options)
         self._calls: dict[str, grpc.UnaryUnaryMultiCallable[Any, Any]] = {}
-        self.accounts = SyncAccounts(self._invoke)
-        self.two_factor = SyncTwoFactor(self._invoke)
-        self.sessions = SyncSessions(self._invoke)
+        self.accounts = SyncAccounts(self._invoke, self._stream)
+        self.two_factor = SyncTwoFactor(self._invoke, self._stream)
+        self.sessions = SyncSessions(self._invoke, self._stream)
 
     def __repr__(self) -> str:
         return f"<SyncClient of {self._target}>"
@@ -74,6 +75,11 @@ class SyncClient:
         """Close the connection; calls under way in other threads end with Unavailable."""
         self._closed.set()
         self._channel.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed.is_set()
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """Connect, and return once connected. Raises Unavailable after `timeout` seconds (the client's deadline)."""
@@ -115,6 +121,35 @@ class SyncClient:
                 if self._closed.is_set():
                     raise closed() from None
                 raise
+
+    def _stream(
+        self, method: Method, request: Message, session: str | None, seconds: float | None
+    ) -> Generator[Message, None, None]:
+        method.require(request)
+        metadata = self._policy.metadata(session)
+        timeout = None if seconds is None else require_seconds("timeout", seconds)
+        self._require_open()
+        call: Any = None
+        try:
+            open_stream: grpc.UnaryStreamMultiCallable[Any, Any] = self._channel.unary_stream(
+                method.path,
+                request_serializer=method.request_type.SerializeToString,
+                response_deserializer=method.response_type.FromString,
+            )
+            call = open_stream(request, timeout=timeout, metadata=metadata, wait_for_ready=self._wait_for_ready)
+            yield from call
+        except grpc.RpcError as cause:
+            if self._closed.is_set():
+                raise closed() from cause
+            status = cast(grpc.Call, cause)
+            raise from_status(status.code(), status.details(), status.trailing_metadata()) from cause
+        except ValueError:
+            if self._closed.is_set():
+                raise closed() from None
+            raise
+        finally:
+            if call is not None:
+                call.cancel()
 
     def _call_of(self, method: Method) -> grpc.UnaryUnaryMultiCallable[Any, Any]:
         call = self._calls.get(method.path)

@@ -100,6 +100,8 @@ def channel_options(tls: TlsOptions | None, user_agent: str) -> list[tuple[str, 
         # A service config, which a DNS record can bring, may make grpc resend any method, SignIn included. grpc's
         # transparent retries stay on: they resend only what no server has looked at.
         ("grpc.service_config_disable_resolution", 1),
+        # Or clients with the same options would share one connection, and closing one would not close it.
+        ("grpc.use_local_subchannel_pool", 1),
         # Finds a connection that has gone silent while calls wait on it; an idle one is not pinged, so no server minds.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

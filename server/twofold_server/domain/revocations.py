@@ -101,8 +101,8 @@ class Revocations:
             # Once, as it is: else the whole set would be read again and again for a second.
             self._watermark = self._next_watermark = found.watermark
             self._settling_since = started
-        else:
-            self._watermark = found.watermark
+        elif started - self._settling_since > _SETTLED_SECONDS:
+            self._watermark, self._next_watermark = self._next_watermark, found.watermark
             self._settling_since = started
         # As of its start: what was committed while it ran may be missing.
         self._polled_at = started

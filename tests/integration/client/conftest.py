@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,14 +15,13 @@ from tests.integration.client.fake_server import FakeServer
 from twofold import Client, SyncClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
 CREDENTIAL = "caller-credential-8f2c"
 
 
 class Call(Protocol):
-    """Calls a method by its dotted name, such as `accounts.SignIn`, on either client."""
+    """Calls a method by its dotted name, such as `accounts.SignIn`, on either client; a stream's answers as a list."""
 
     async def __call__(self, name: str, request: Any, **options: Any) -> Any: ...
 
@@ -54,7 +54,8 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 
             async def call(name: str, request: Any, **call_options: Any) -> Any:
                 service, method = name.split(".")
-                return await getattr(getattr(client, service), method)(request, **call_options)
+                answer = getattr(getattr(client, service), method)(request, **call_options)
+                return [one async for one in answer] if isinstance(answer, AsyncIterator) else await answer
 
             yield call
 
@@ -64,7 +65,8 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 
             async def call(name: str, request: Any, **call_options: Any) -> Any:
                 service, method = name.split(".")
-                return await asyncio.to_thread(getattr(getattr(client, service), method), request, **call_options)
+                answer = await asyncio.to_thread(getattr(getattr(client, service), method), request, **call_options)
+                return await asyncio.to_thread(list, answer) if isinstance(answer, Iterator) else answer
 
             yield call
 

@@ -23,6 +23,15 @@ from __future__ import annotations
 
 '''
 
+METHOD_CLASSES = (
+    "AsyncMethod",
+    "AsyncService",
+    "AsyncStreamMethod",
+    "SyncMethod",
+    "SyncService",
+    "SyncStreamMethod",
+)
+
 # What a service is called in the client: the plural of its noun, or the noun of one that has no plural.
 CLASS_NAMES = {"AccountService": "Accounts", "SessionService": "Sessions", "TwoFactorService": "TwoFactor"}
 
@@ -41,7 +50,9 @@ def render() -> str:
     imports = sorted({_module(message) for m in methods_of_all for message in (m.input_type, m.output_type)})
     parts = [
         HEADER,
-        "from twofold.methods import AsyncMethod, AsyncService, SyncMethod, SyncService\n",
+        "from twofold.methods import (\n",
+        *(f"    {name},\n" for name in METHOD_CLASSES),
+        ")\n",
         f"from twofold.v1 import {', '.join(imports)}\n",
     ]
     for file, service in services:
@@ -51,9 +62,10 @@ def render() -> str:
             parts.append(f'    DESCRIPTOR = {_stem(file)}.DESCRIPTOR.services_by_name["{service.name}"]\n\n')
             for method in service.methods:
                 types = f"{_type(method.input_type)}, {_type(method.output_type)}"
-                line = f"    {method.name}: {kind}Method[{types}]\n"
+                made_of = f"{kind}StreamMethod" if method.server_streaming else f"{kind}Method"
+                line = f"    {method.name}: {made_of}[{types}]\n"
                 if len(line) > 121:
-                    line = f"    {method.name}: {kind}Method[\n        {types}\n    ]\n"
+                    line = f"    {method.name}: {made_of}[\n        {types}\n    ]\n"
                 parts.append(line)
     return "".join(parts)
 

@@ -15,13 +15,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17twofold/v1/access.proto\x12\ntwofold.v1\x1a google/protobuf/descriptor.proto\"\x8f\x01\n\x06\x41\x63\x63\x65ss\x12&\n\x06\x63\x61ller\x18\x01 \x03(\x0e\x32\x16.twofold.v1.CallerRole\x12/\n\x07session\x18\x02 \x03(\x0e\x32\x1e.twofold.v1.SessionRequirement\x12\x12\n\nany_client\x18\x03 \x01(\x08\x12\x18\n\x10takes_credential\x18\x04 \x01(\x08*\xa2\x01\n\nCallerRole\x12\x1b\n\x17\x43\x41LLER_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41LLER_ROLE_ANY\x10\x01\x12\x18\n\x14\x43\x41LLER_ROLE_FRONTEND\x10\x02\x12\x18\n\x14\x43\x41LLER_ROLE_VERIFIER\x10\x03\x12\x17\n\x13\x43\x41LLER_ROLE_SUPPORT\x10\x04\x12\x15\n\x11\x43\x41LLER_ROLE_ADMIN\x10\x05*\xa9\x02\n\x12SessionRequirement\x12#\n\x1fSESSION_REQUIREMENT_UNSPECIFIED\x10\x00\x12\x1c\n\x18SESSION_REQUIREMENT_NONE\x10\x01\x12\x1e\n\x1aSESSION_REQUIREMENT_TICKET\x10\x02\x12 \n\x1cSESSION_REQUIREMENT_APPROVER\x10\x03\x12\x1b\n\x17SESSION_REQUIREMENT_ANY\x10\x04\x12\'\n#SESSION_REQUIREMENT_RECENT_PASSWORD\x10\x05\x12)\n%SESSION_REQUIREMENT_RECENT_TWO_FACTOR\x10\x06\x12\x1d\n\x19SESSION_REQUIREMENT_AGENT\x10\x07:D\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0b\x32\x12.twofold.v1.Accessb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17twofold/v1/access.proto\x12\ntwofold.v1\x1a google/protobuf/descriptor.proto\"\x8f\x01\n\x06\x41\x63\x63\x65ss\x12&\n\x06\x63\x61ller\x18\x01 \x03(\x0e\x32\x16.twofold.v1.CallerRole\x12/\n\x07session\x18\x02 \x03(\x0e\x32\x1e.twofold.v1.SessionRequirement\x12\x12\n\nany_client\x18\x03 \x01(\x08\x12\x18\n\x10takes_credential\x18\x04 \x01(\x08*\xa2\x01\n\nCallerRole\x12\x1b\n\x17\x43\x41LLER_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41LLER_ROLE_ANY\x10\x01\x12\x18\n\x14\x43\x41LLER_ROLE_FRONTEND\x10\x02\x12\x18\n\x14\x43\x41LLER_ROLE_VERIFIER\x10\x03\x12\x17\n\x13\x43\x41LLER_ROLE_SUPPORT\x10\x04\x12\x15\n\x11\x43\x41LLER_ROLE_ADMIN\x10\x05*\xa9\x02\n\x12SessionRequirement\x12#\n\x1fSESSION_REQUIREMENT_UNSPECIFIED\x10\x00\x12\x1c\n\x18SESSION_REQUIREMENT_NONE\x10\x01\x12\x1e\n\x1aSESSION_REQUIREMENT_TICKET\x10\x02\x12 \n\x1cSESSION_REQUIREMENT_APPROVER\x10\x03\x12\x1b\n\x17SESSION_REQUIREMENT_ANY\x10\x04\x12\'\n#SESSION_REQUIREMENT_RECENT_PASSWORD\x10\x05\x12)\n%SESSION_REQUIREMENT_RECENT_TWO_FACTOR\x10\x06\x12\x1d\n\x19SESSION_REQUIREMENT_AGENT\x10\x07:D\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0b\x32\x12.twofold.v1.AccessB$\n\ntwofold.v1P\x01Z\x14twofold/v1;twofoldv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'twofold.v1.access_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
-  DESCRIPTOR._options = None
+  _globals['DESCRIPTOR']._options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\ntwofold.v1P\001Z\024twofold/v1;twofoldv1'
   _globals['_CALLERROLE']._serialized_start=220
   _globals['_CALLERROLE']._serialized_end=382
   _globals['_SESSIONREQUIREMENT']._serialized_start=385
