@@ -15,7 +15,7 @@ from tests.e2e.program import Program
 Request = reflection_pb2.ServerReflectionRequest
 
 
-async def _ask(program: Program, request: reflection_pb2.ServerReflectionRequest) -> Any:  # noqa: ANN401 (stubless)
+async def _ask(program: Program, request: reflection_pb2.ServerReflectionRequest) -> Any:
     async with grpc.aio.insecure_channel(program.address) as channel:
         make: Any = reflection_pb2_grpc.ServerReflectionStub
         stub = make(channel)

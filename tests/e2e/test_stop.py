@@ -55,7 +55,7 @@ class Load:
                         ),
                     )
 
-    async def _call(self, name: str, call: Any) -> Any:  # noqa: ANN401 (three kinds of answers)
+    async def _call(self, name: str, call: Any) -> Any:
         try:
             answer = await call
         except TwofoldError as error:
@@ -77,7 +77,7 @@ class Load:
         """Wait until so many more calls of each kind have been answered."""
         before = dict(self.answered)
         async with asyncio.timeout(30):
-            while any(  # noqa: ASYNC110
+            while any(
                 self.answered.get(name, 0) < before.get(name, 0) + calls
                 for name in ("SignIn", "GetAccount", "RefreshSession")
             ):

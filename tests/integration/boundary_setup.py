@@ -260,7 +260,7 @@ class Rig:
             answer = await call
         return answer, {str(key): value for key, value in await call.trailing_metadata() or ()}
 
-    async def failure(self, path: str, raw: bytes = b"", **arguments: Any) -> Failure:  # noqa: ANN401
+    async def failure(self, path: str, raw: bytes = b"", **arguments: Any) -> Failure:
         """The failure of a call that must fail."""
         try:
             await self.raw(path, raw, **arguments)

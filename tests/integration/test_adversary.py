@@ -235,7 +235,7 @@ async def test_ticket_of_an_account_that_is_just_deleted(service: Service, datab
     begun = asyncio.ensure_future(outcome(request))
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(5):
-        while not await other.fetchval(waits):  # noqa: ASYNC110 (nothing tells)
+        while not await other.fetchval(waits):
             await asyncio.sleep(0.02)
     await deletion.commit()
     await other.close()

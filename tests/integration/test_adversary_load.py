@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -119,7 +120,8 @@ async def test_anonymous_watches_leave_streams_to_others(service: Service) -> No
     address = f"127.0.0.1:{service.app.ports[0]}"
     own = (("grpc.use_local_subchannel_pool", 1),)
     channels = [grpc.aio.insecure_channel(address, options=own) for _ in range(3)]
-    stubs = [health_pb2_grpc.HealthStub(channel) for channel in channels]
+    # Watch is not in the types of the stub.
+    stubs: list[Any] = [health_pb2_grpc.HealthStub(channel) for channel in channels]
     watches = [stubs[n // 500].Watch(health_pb2.HealthCheckRequest()) for n in range(1000)]
     try:
         await asyncio.gather(*(outcome(watch.read()) for watch in watches))
@@ -189,7 +191,7 @@ async def test_two_choices_at_once_leave_one_preferred_factor(service: Service, 
     chosen = asyncio.ensure_future(outcome(service.two_factor.UpdateFactor(update, metadata=user.metadata)))
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(5):
-        while not await other.fetchval(waits):  # noqa: ASYNC110 (nothing tells)
+        while not await other.fetchval(waits):
             await asyncio.sleep(0.02)
     await choice.commit()
     await other.close()

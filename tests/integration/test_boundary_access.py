@@ -77,7 +77,7 @@ def role_for(method: MethodDescriptor) -> str:
     return access_pb2.CallerRole.Name(role).removeprefix("CALLER_ROLE_").lower()
 
 
-async def failing(rig: Rig, method: MethodDescriptor, **arguments: Any) -> Failure:  # noqa: ANN401
+async def failing(rig: Rig, method: MethodDescriptor, **arguments: Any) -> Failure:
     return await rig.failure(path_of(method), arguments.pop("raw", b""), **arguments)
 
 

@@ -43,7 +43,7 @@ async def running(worker: OutboxWorker) -> AsyncIterator[None]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to come about, 10 s at most."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -98,7 +98,7 @@ async def listening(factory: Callable[[], asyncio.Protocol], tls: ssl.SSLContext
         await server.wait_closed()
 
 
-def smtp(relay: Relay, **options: Any) -> Callable[[], asyncio.Protocol]:  # noqa: ANN401 - any of SMTP's
+def smtp(relay: Relay, **options: Any) -> Callable[[], asyncio.Protocol]:
     """A server's protocol with these options."""
 
     def protocol() -> asyncio.Protocol:

@@ -47,7 +47,7 @@ class _Bare(grpc.GenericRpcHandler):
             response_serializer=session_pb2.CheckSessionResponse.SerializeToString,
         )
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ANN401, ARG002
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ARG002
         return self._handler
 
 

@@ -45,7 +45,7 @@ HOSTILE = [
 ]
 
 
-def mail(**changes: Any) -> Mail:  # noqa: ANN401 - any argument of build
+def mail(**changes: Any) -> Mail:
     """A mail with something changed."""
     values: dict[str, Any] = {
         "outbox_id": ID,

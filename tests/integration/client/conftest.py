@@ -1,6 +1,6 @@
 """A fake server on a free loopback port, and the two clients behind one face."""
 
-# ruff: noqa: ANN401 one face for every method of the contract
+
 
 from __future__ import annotations
 
