@@ -171,6 +171,9 @@ async def finish(
               FROM verdict v
              WHERE b.account_id = $1 AND b.kind = $17 AND v.outcome = 'signed_in'
                AND (b.failures[$4] > 0 OR $4 = 2 AND b.failures[1] >= $33)
+        ), reopen_password AS ( -- finished on a known device: unknown ones get their bucket back where it stands at its ceiling
+            UPDATE password_credentials p SET failures[1] = 0, wait_until[1] = 'epoch'
+              FROM verdict v WHERE p.account_id = $1 AND $4 = 2 AND v.outcome = 'signed_in' AND p.failures[1] >= $33
         ), spend_totp AS (
             UPDATE factors f SET last_step = $19, last_use_time = $3 FROM verdict v
              WHERE f.factor_id = $18 AND f.account_id = $1 AND v.outcome = 'signed_in'

@@ -82,7 +82,9 @@ async def open_pool(url: str, size: int) -> Pool:
     demand_safe(url)
     return await _Pool(
         url,
-        min_size=min(2, size),
+        # No floor: asyncpg's upkeep of one logs each outage in a form of its own, and takes a place to wait in.
+        min_size=0,
+        init_size=min(2, size),
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,

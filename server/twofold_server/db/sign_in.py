@@ -319,9 +319,10 @@ async def finish_right_password(
               LEFT JOIN totp ON true LEFT JOIN backup ON true
         ), clear_password AS (  -- in its own bucket; a known device also reopens the other one where it stands at its ceiling
             UPDATE password_credentials p
-               SET failures = ARRAY[CASE WHEN $4 = 1 OR p.failures[1] >= $33 THEN 0 ELSE p.failures[1] END,
+               SET failures = ARRAY[CASE WHEN $4 = 1 OR v.outcome = 'signed_in' AND p.failures[1] >= $33 THEN 0 ELSE p.failures[1] END,
                                     CASE WHEN $4 = 2 THEN 0 ELSE p.failures[2] END],
-                   wait_until = ARRAY[CASE WHEN $4 = 1 OR p.failures[1] >= $33 THEN 'epoch' ELSE p.wait_until[1] END,
+                   wait_until = ARRAY[CASE WHEN $4 = 1 OR v.outcome = 'signed_in' AND p.failures[1] >= $33
+                                           THEN 'epoch' ELSE p.wait_until[1] END,
                                       CASE WHEN $4 = 2 THEN 'epoch' ELSE p.wait_until[2] END]
               FROM verdict v
              WHERE p.account_id = $1 AND v.outcome NOT IN ('moved', 'password_exhausted', 'locked')
