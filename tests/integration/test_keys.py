@@ -108,3 +108,15 @@ async def test_master_key_rotates_while_serving(database: str, clock: Clock, tmp
         clock.advance(30)
         await service.sign_in(user, second_factor=service.code(user))
         assert await service.is_live(user)
+
+
+async def test_a_clock_behind_the_first_keys_signs_all_the_same(
+    two_services: tuple[Service, Service], clock: Clock
+) -> None:
+    """A server whose clock is a little behind that of the one that made the first key signs with it."""
+    one, other = two_services
+    user = await one.new_user()
+    clock.advance(-10)
+    other.app.services.signing_keys.read_again()
+    await other.sign_in(user)
+    assert await one.is_live(user)

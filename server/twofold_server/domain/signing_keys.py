@@ -54,7 +54,8 @@ class SigningKeys:
         await self._fresh()
         now = self._clock()
         usable = [key for start, end, key in self._signing if start <= now and (end is None or now < end)]
-        return usable[-1]
+        # None has begun where this clock is behind that of the server that made the first key: it signs all the same.
+        return usable[-1] if usable else self._signing[0][2]
 
     async def verification(self) -> Mapping[str, VerificationKey]:
         """The keys by id that a token may have been signed with."""

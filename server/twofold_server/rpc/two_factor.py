@@ -160,12 +160,14 @@ class TwoFactorServicer:
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")
             second_factor = door.second_factor("second_factor", required=True)
-            refresh_token = door.refresh_token() if request.refresh_token else None
             client = door.client(call)
         assert second_factor is not None
         origin = Origin(call.caller.name, client)
         result = await self._challenges.finish(call.realms, handle, binding, second_factor, origin)
         if result is None:
+            # Ignored for a sign-in's challenge, whatever it holds.
+            with reading(request) as door:
+                refresh_token = door.refresh_token() if request.refresh_token else None
             result = await self._step_ups.finish(call.realms, handle, binding, second_factor, refresh_token, origin)
         return two_factor_pb2.FinishChallengeResponse(signed_in=packing.signed_in(result))
 
