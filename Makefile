@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check guards bench generate format lock
+.PHONY: help run demo test test-faults check guards bench generate format lock
 
 # The first Python of 3.11 or newer; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -12,7 +12,7 @@ BIN := .venv/bin
 ENVIRONMENT := .venv/made-from
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 run: $(ENVIRONMENT) ## serve on 127.0.0.1:50051 in development mode, PostgreSQL included (DATABASE_URL: your own)
 	@exec $(BIN)/python -m dev.run
@@ -21,7 +21,10 @@ demo: $(ENVIRONMENT) ## play the main story, from sign-up to deletion, against t
 	@exec $(BIN)/python -m dev.demo
 
 test: $(ENVIRONMENT) ## run every test, on a real PostgreSQL (POSTGRES_BIN: another one's binaries; ARGS: for pytest)
-	@exec $(BIN)/pytest tests -q $(ARGS)
+	@exec $(BIN)/pytest tests -q --ignore=tests/faults $(ARGS)
+
+test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; three minutes (ARGS: for pytest)
+	@exec $(BIN)/pytest tests/faults -q $(ARGS)
 
 check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code
 	$(BIN)/ruff check

@@ -32,7 +32,11 @@ class ServiceUnknown(TwofoldError):
 
 
 class Health:
-    """Whether the server serves, as a whole (the empty name) and by service: all alike. Begins as NOT_SERVING."""
+    """Whether the server serves, as a whole (the empty name) and by service: all alike. Begins as NOT_SERVING.
+
+    SERVING says that this process answers calls. It does not follow the database: every server shares that, so all
+    would be taken out at once, and callers would get refused connections in place of UNAVAILABLE with RetryInfo.
+    """
 
     def __init__(self, services: Iterable[str]) -> None:
         self._names = frozenset({"", HEALTH, *services})
