@@ -118,7 +118,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
                     await work.rollback()
             except Exception:  # noqa: BLE001 (what went wrong before is what counts)
                 # PostgreSQL undoes what a connection left open when it sees that it is gone.
-                connection.terminate()
+                with contextlib.suppress(asyncpg.InterfaceError):  # gone from the pool by itself already
+                    connection.terminate()
             raise
         await work.commit()
 

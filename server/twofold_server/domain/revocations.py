@@ -102,7 +102,9 @@ class Revocations:
             self._watermark = self._next_watermark = found.watermark
             self._settling_since = started
         elif started - self._settling_since > _SETTLED_SECONDS:
-            self._watermark, self._next_watermark = self._next_watermark, found.watermark
+            # The lesser: after a crash it may have numbers before it that are given out again only now.
+            self._watermark = min(self._next_watermark, found.watermark)
+            self._next_watermark = found.watermark
             self._settling_since = started
         # As of its start: what was committed while it ran may be missing.
         self._polled_at = started
