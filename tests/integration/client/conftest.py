@@ -1,7 +1,5 @@
 """A fake server on a free loopback port, and the two clients behind one face."""
 
-
-
 from __future__ import annotations
 
 import asyncio
