@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -26,9 +27,6 @@ STALE_SECONDS: Final = 2.0
 HEARTBEAT_SECONDS: Final = 1.0
 MESSAGE_ROWS: Final = 1000
 _FORGET_EVERY_SECONDS: Final = 10.0
-# PostgreSQL gives numbers of transactions again that a crash took before they were on disk: those of its last 0.6 s
-# at most (three times wal_writer_delay). So no poll begins at a number younger than this.
-_SETTLED_SECONDS: Final = 1.0
 _log = structlog.get_logger("twofold.revocations")
 
 
@@ -57,8 +55,8 @@ class Revocations:
         self._realms: set[str] = set()
         self._cluster = 0
         self._watermark = 0
-        self._next_watermark = 0
-        self._settling_since = float("-inf")
+        # By PostgreSQL's clock: when the last poll was, and when the whole set was last read.
+        self._polled_time = self._whole_time = datetime.min.replace(tzinfo=UTC)
         self._polled_at = float("-inf")
         self._forgot_at = time.monotonic()
         self._news = asyncio.Event()
@@ -93,19 +91,16 @@ class Revocations:
         """Take in what was committed since the poll before, however late it began."""
         started = time.monotonic()
         found = await ordering.poll_revocations(self._pool, self._watermark, self._clock())
+        if found.since >= self._polled_time:
+            # This backend began after the last poll, and PostgreSQL may have crashed before: it then gives out again
+            # the numbers of transactions that had not reached the disk, below the watermark. So all is read anew.
+            found = await ordering.poll_revocations(self._pool, 0, self._clock())
+            self._whole_time = found.time
         fresh = [row for row in found.rows if row.revocation_id not in self._rows]
         for row in fresh:
             self._take(row)
         self._found.extend(fresh)
-        if not self._watermark:
-            # Once, as it is: else the whole set would be read again and again for a second.
-            self._watermark = self._next_watermark = found.watermark
-            self._settling_since = started
-        elif started - self._settling_since > _SETTLED_SECONDS:
-            # The lesser: after a crash it may have numbers before it that are given out again only now.
-            self._watermark = min(self._next_watermark, found.watermark)
-            self._next_watermark = found.watermark
-            self._settling_since = started
+        self._watermark, self._polled_time = found.watermark, found.time
         # As of its start: what was committed while it ran may be missing.
         self._polled_at = started
         if started - self._forgot_at > _FORGET_EVERY_SECONDS:
@@ -199,15 +194,19 @@ class Revocations:
                 told_at = now
 
     def _token(self) -> str:
-        return f"{self._cluster}.{self._watermark}"
+        return f"{self._cluster}.{self._watermark}.{int(self._polled_time.timestamp() * 1000)}"
 
     def _since(self, resume_token: str) -> int:
         """The transaction from which a stream goes on; 0 for a snapshot: nothing, or nothing usable, was presented."""
-        cluster, _, watermark = resume_token.partition(".")
-        if cluster != str(self._cluster) or not (watermark.isascii() and watermark.isdigit() and len(watermark) <= 19):
+        parts = resume_token.split(".")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 20 for part in parts):
             return 0
-        # Above what this server has seen: of a cluster's other future, before a restore.
-        return int(watermark) if int(watermark) <= self._watermark else 0
+        cluster, watermark, time = (int(part) for part in parts)
+        if cluster != self._cluster or watermark > self._watermark:
+            # Another cluster's, or of this one's other future, before a restore or a crash.
+            return 0
+        # From before the whole set was last read: PostgreSQL may have crashed in between, and numbered anew.
+        return watermark if time >= self._whole_time.timestamp() * 1000 else 0
 
 
 def _concerns(row: RevocationRow, realm_ids: Collection[str]) -> bool:
