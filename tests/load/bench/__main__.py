@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -116,6 +117,9 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
 
 async def _run(program: Path, folder: Path, plan: _Plan) -> report.Report:
     began, about = time.monotonic(), machine.description()
+    if (task := asyncio.current_task()) is not None:
+        # As Ctrl-C does: what was started is stopped, and the rows that there are get printed.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     parameters = HashParameters()
     key = secrets.token_hex(32)
     with durable_postgres(folder) as database:

@@ -25,7 +25,16 @@ from tests.load.bench import machine
 
 # Durable as shipped. A checkpoint in one round and not in the next would be noise: there is room for all that comes.
 POSTGRES_SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min", "max_connections=150")
-_PINNED = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
+# Ends with whoever started it, however that ends: the kernel sends SIGTERM. Then stays on one core, if one is named.
+_LAUNCH = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+if sys.argv[2]:
+    os.sched_setaffinity(0, {int(sys.argv[2])})
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 _START_SECONDS = 30.0
 
 
@@ -75,6 +84,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _launched(core: int | None, *module: str) -> list[str]:
+    launch = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), "" if core is None else str(core)]
+    return [*launch, sys.executable, "-m", *module]
+
+
 @contextlib.asynccontextmanager
 async def _stopped(process: subprocess.Popen[bytes]) -> AsyncIterator[None]:
     try:
@@ -92,9 +106,7 @@ async def _stopped(process: subprocess.Popen[bytes]) -> AsyncIterator[None]:
 async def serving(settings: Mapping[str, str], log: Path, core: int | None = None) -> AsyncIterator[Serving]:
     """A real server, up to SERVING; on one core if asked to. Its log goes to a file, as a service's does."""
     port = free_port()
-    command = [sys.executable, "-m", "twofold_server", "serve"]
-    if core is not None:
-        command = [sys.executable, "-c", _PINNED, str(core), *command]
+    command = _launched(core, "twofold_server", "serve")
     began = time.monotonic()
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: ASYNC220 (starting takes no time worth a thread)
@@ -126,7 +138,7 @@ async def limits(settings: Mapping[str, str], log: Path) -> AsyncIterator[tuple[
     """The process of the empty methods; two ports, bare and behind the boundary."""
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: ASYNC220
-            [sys.executable, "-m", "tests.load.bench.empty"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            _launched(None, "tests.load.bench.empty"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=file, cwd=ROOT, env=environment({**settings, "listen": "127.0.0.1:0"}),
         )  # fmt: skip
     async with _stopped(process):
