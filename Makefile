@@ -21,9 +21,9 @@ demo: $(ENVIRONMENT) ## play the main story, from sign-up to deletion, against t
 	@exec $(BIN)/python -m dev.demo
 
 test: $(ENVIRONMENT) ## run every test, on a real PostgreSQL (POSTGRES_BIN: another one's binaries; ARGS: for pytest)
-	@exec $(BIN)/pytest tests -q --ignore=tests/faults $(ARGS)
+	@exec $(BIN)/pytest tests -q --ignore=tests/faults -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; three minutes (ARGS: for pytest)
+test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; four minutes (ARGS: for pytest)
 	@exec $(BIN)/pytest tests/faults -q $(ARGS)
 
 check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code

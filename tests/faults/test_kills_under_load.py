@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
-import secrets
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from tests.e2e.program import Program, development, free_address, start
+from tests.e2e.program import Program, free_address, start
+from tests.e2e.workers import beforehand, serving_workers, settings_of, until
 from tests.faults.breakable import Breakable
 from tests.faults.load import Acknowledged, Load
-from tests.service import PASSWORD, User, serving, settings_for
+from tests.service import PASSWORD, User
 from twofold import Client, TwofoldError, Unavailable
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2
-from twofold_server.domain.clock import system_clock
 
 _KILLS = 10
 _CODE_USERS, _PLAIN_USERS = 12, 3
@@ -32,35 +29,14 @@ _SIGN_UPS = 3
 @contextlib.asynccontextmanager
 async def workers(database: str, folder: Path) -> AsyncIterator[tuple[Program, list[User]]]:
     """Two workers as a program of their own, and users, most with second factors, who were there before."""
-    key = secrets.token_hex(32)
-    settings = settings_for(database, folder, master_key=key, issuer="https://twofold.localhost")
-    async with serving(settings, system_clock) as service:
+    async with beforehand(database, folder) as service:
         users = [await service.two_factor_user() for _ in range(_CODE_USERS)]
         users += [await service.signed_in_user() for _ in range(_PLAIN_USERS)]
-    environment = development(database, folder, workers=2)
-    del environment["TWOFOLD_MASTER_KEY_FILE"]
-    program = await start(environment | {"TWOFOLD_MASTER_KEY": key}, free_address(), folder / "server.log")
+    program = await start(settings_of(database, folder, 2), free_address(), folder / "server.log")
     try:
         yield program, users
     finally:
         program.kill()
-
-
-def _children(program: Program) -> set[int]:
-    pid = program.process.pid
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
-def _serving(program: Program) -> set[int]:
-    lines = [json.loads(line) for line in program.log.read_text().splitlines() if line.startswith("{")]
-    return {line["worker"] for line in lines if line["event"] == "worker serves"} & _children(program)
-
-
-async def _until(met: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + 30.0
-    while not met():
-        assert time.monotonic() < ends, f"not within 30 s: {what}"
-        await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("victim", ["worker", "database"])
@@ -77,29 +53,29 @@ async def test_kills_under_load_lose_nothing_acknowledged_and_accept_no_code_twi
 
         async def kill_worker() -> None:
             # Sometimes the last one that serves.
-            await _until(lambda: bool(_serving(program)), "a worker serves")
-            os.kill(random.choice(sorted(_serving(program))), signal.SIGKILL)
+            await until(lambda: bool(serving_workers(program)), "a worker serves")
+            os.kill(random.choice(sorted(serving_workers(program))), signal.SIGKILL)
 
         async def kill_database() -> None:
             await postgres.kill()
             await postgres.start()
 
         kill: Callable[[], Awaitable[None]] = kill_worker if victim == "worker" else kill_database
-        await _until(lambda: len(done.accounts) >= 3, "accounts are made")
+        await until(lambda: len(done.accounts) >= 3, "accounts are made")
         for _ in range(_KILLS):
             before = done.count
-            await _until(lambda before=before: done.count >= before + 3 or bool(done.wrong), "it goes on")  # type: ignore[misc]
+            await until(lambda before=before: done.count >= before + 3 or bool(done.wrong), "it goes on")  # type: ignore[misc]
             await asyncio.sleep(random.uniform(0.0, 0.2))
             await kill()
         before = done.count
-        await _until(lambda: done.count >= before + 3, "it goes on after the last")
+        await until(lambda: done.count >= before + 3, "it goes on after the last")
         load.stop()
         await running
 
         assert done.wrong == []
         assert done.interrupted > 0
         assert set(done.codes.values()) == {1}
-        await _until(lambda: bool(_serving(program)), "a worker serves")
+        await until(lambda: bool(serving_workers(program)), "a worker serves")
         await _all_is_there(program, done, users)
         await _no_code_counted_twice(database, users)
 

@@ -33,7 +33,9 @@ COMMON = {
 
 BAD = frozenset({"INVALID_FIELDS"})
 FINE = frozenset({"OK"})
-NOT_FOR_CALLERS = frozenset({"INTERNAL", "OVERLOADED", "DATABASE_UNAVAILABLE", "SERVER_DRAINING", "DEADLINE_TOO_SHORT"})
+NOT_FOR_CALLERS = frozenset(
+    {"INTERNAL", "OVERLOADED", "DATABASE_UNAVAILABLE", "SERVER_DRAINING", "CALL_CUT_OFF", "DEADLINE_TOO_SHORT"}
+)
 
 _TAKEN = frozenset({"account.display_name", "account.language_code", "factor.factor_id", "factor.name"})
 """Of Account and Factor in an update: the rest of their fields is output only, and passed over."""

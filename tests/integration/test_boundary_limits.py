@@ -166,20 +166,20 @@ async def test_draining_finishes_what_is_under_way(rig: Rig) -> None:
 
 
 async def test_what_outlives_the_drain_ends_with_a_reason(rig: Rig) -> None:
-    """A call that is still at work when the drain is over gets UNAVAILABLE SERVER_DRAINING with its request id."""
+    """A call that is still at work when the drain is over gets UNAVAILABLE CALL_CUT_OFF with its request id."""
     gate = Gate(rig)
     held = asyncio.create_task(rig.raw(SIGN_IN, timeout=10))
     await gate.reached.acquire()
     await rig.server.stop(0.2)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await held
-    assert_reason(Failure.of(raised.value), "SERVER_DRAINING", grpc.StatusCode.UNAVAILABLE)
+    assert_reason(Failure.of(raised.value), "CALL_CUT_OFF", grpc.StatusCode.UNAVAILABLE)
     await asyncio.wait_for(gate.cancelled.acquire(), 2)
 
 
 async def test_calls_after_the_drain_are_refused_with_a_reason(rig: Rig) -> None:
     """What still arrives on an open connection once the drain is over gets SERVER_DRAINING and RetryInfo."""
-    await rig.boundary.finish(0)
+    rig.boundary.end_calls()
     failure = await rig.failure(SIGN_IN)
     assert_reason(failure, "SERVER_DRAINING", grpc.StatusCode.UNAVAILABLE)
     assert failure.retry_after

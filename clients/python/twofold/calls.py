@@ -28,6 +28,7 @@ _random = random.SystemRandom()
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
+_NOT_BEGUN = "SERVER_DRAINING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Attempts:
         trailers = tuple(trailers or ())
         error = from_status(code, message, trailers)
         self._made += 1
-        if self._made > self._retries or not self._may_repeat(code, answered=reached_service(trailers)):
+        if self._made > self._retries or not self._may_repeat(error, answered=reached_service(trailers)):
             return error, None
         if error.retry_after is None:
             longest = min(_FIRST_PAUSE_SECONDS * 2 ** (self._made - 1), _LONGEST_PAUSE_SECONDS)
@@ -137,12 +138,13 @@ class Attempts:
         _log.debug("%s: %s, attempt %d; again in %.3f s", self._method.name, code.name, self._made, pause)
         return error, pause
 
-    def _may_repeat(self, code: grpc.StatusCode, *, answered: bool) -> bool:
-        if code is grpc.StatusCode.UNAVAILABLE:
-            # Even one that the service did not answer may have been done before the connection broke.
-            return self._method.repeatable
+    def _may_repeat(self, error: TwofoldError, *, answered: bool) -> bool:
+        if error.code is grpc.StatusCode.UNAVAILABLE:
+            # A stopping server that says so has done nothing. Otherwise even a call that the service did not answer may
+            # have been done before the connection broke.
+            return self._method.repeatable or error.reason == _NOT_BEGUN
         # A stopping server cancels what has not reached the service; nothing was done, whatever the method.
-        return code is grpc.StatusCode.CANCELLED and not answered
+        return error.code is grpc.StatusCode.CANCELLED and not answered
 
 
 def require_seconds(name: str, value: float) -> float:

@@ -283,7 +283,14 @@ class DatabaseUnavailable(TwofoldError):
 
 
 class ServerDraining(TwofoldError):
-    """This server is stopping: connect again."""
+    """This server is stopping and did not begin the call: connect again."""
 
     reason = "SERVER_DRAINING"
+    status = "UNAVAILABLE"
+
+
+class CallCutOff(TwofoldError):
+    """This server stopped before the call had ended; it may have been done."""
+
+    reason = "CALL_CUT_OFF"
     status = "UNAVAILABLE"

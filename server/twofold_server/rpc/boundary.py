@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 from twofold_server.domain import faults
 from twofold_server.domain.callers import Caller, Callers
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.errors import Overloaded, ServerDraining, TwofoldError
+from twofold_server.domain.errors import CallCutOff, Overloaded, ServerDraining, TwofoldError
 from twofold_server.domain.realms import Realms
 from twofold_server.rpc.counters import MethodCounters
 from twofold_server.rpc.credentials import Certificates, credentials_of
@@ -45,16 +45,17 @@ _MOST_STREAMS_OF_A_CONNECTION: Final = 100
 
 
 class _Group:
-    """Calls under way that end together."""
+    """Calls under way that end together, with this error."""
 
-    __slots__ = ("closed", "tasks")
+    __slots__ = ("closed", "cut_off", "tasks")
 
-    def __init__(self) -> None:
+    def __init__(self, cut_off: type[TwofoldError]) -> None:
         self.closed = False
+        self.cut_off = cut_off
         self.tasks: set[asyncio.Task[object]] = set()
 
     def close(self) -> None:
-        """End those under way, and all that arrive from now on, with SERVER_DRAINING."""
+        """End those under way, and refuse all that arrive from now on."""
         self.closed = True
         for task in tuple(self.tasks):
             task.cancel()
@@ -80,8 +81,8 @@ class Boundary(grpc.GenericRpcHandler):
         self._limits = limits
         self._passage = Passage(self.authenticate, sessions, tokens, realms, clock, limits)
         self._journal = Journal()
-        self._calls = _Group()
-        self._streams = _Group()
+        self._calls = _Group(CallCutOff)
+        self._streams = _Group(ServerDraining)
         self.counters: dict[str, MethodCounters] = {}
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
         for service, servicer in services.items():
@@ -132,15 +133,12 @@ class Boundary(grpc.GenericRpcHandler):
         """Unary calls that are being worked on."""
         return len(self._calls.tasks)
 
-    async def finish(self, seconds: float) -> None:
-        """End the streams, and let unary calls end by themselves; after `seconds` they get SERVER_DRAINING.
-
-        What is cut off may have been done, and its answer has a request id: the client follows the method's rule.
-        """
+    def end_streams(self) -> None:
+        """End the streams, and those that arrive from now on, with SERVER_DRAINING."""
         self._streams.close()
-        ends = time.monotonic() + seconds
-        while self._calls.tasks and time.monotonic() < ends:
-            await asyncio.wait(self._calls.tasks, timeout=ends - time.monotonic())
+
+    def end_calls(self) -> None:
+        """End unary calls under way with CALL_CUT_OFF; refuse those that arrive from now on with SERVER_DRAINING."""
         self._calls.close()
 
     def _handle(
@@ -169,7 +167,7 @@ class Boundary(grpc.GenericRpcHandler):
                 while task.cancelling():
                     task.uncancel()
                 if group.closed:
-                    error = _draining()
+                    error = group.cut_off(retry_after=RETRY_ELSEWHERE_SECONDS)
                 else:
                     error, cause = TwofoldError(), cancelled
             except Exception as fault:  # noqa: BLE001 (nothing of ours may reach grpc.aio, which sends its text)
@@ -218,12 +216,8 @@ def _counted(work: StreamWork) -> StreamWork:
     return counted
 
 
-def _draining() -> ServerDraining:
-    return ServerDraining(retry_after=RETRY_ELSEWHERE_SECONDS)
-
-
 async def _refuse() -> None:
-    raise _draining()
+    raise ServerDraining(retry_after=RETRY_ELSEWHERE_SECONDS)
 
 
 async def _abort(context: Context, failed: Failure) -> bytes:

@@ -104,9 +104,12 @@ class Server:
         self._health.set_serving(False)
         # Before the streams are ended, theirs among them.
         await self._health.everyone_told(_LAST_WRITES_SECONDS)
-        # Tells connected callers to go elsewhere (GOAWAY), and still serves what was on its way.
+        # Tells connected callers to go elsewhere (GOAWAY), and ends when what was on its way has been served: the core
+        # knows of calls that no task works on yet.
         stopping = asyncio.create_task(self._server.stop(drain_seconds + _LAST_WRITES_SECONDS))
-        await self._boundary.finish(drain_seconds)
+        self._boundary.end_streams()
+        await asyncio.wait((stopping,), timeout=drain_seconds)
+        self._boundary.end_calls()
         await stopping
 
 

@@ -41,7 +41,7 @@ REQUEST = account_pb2.SignInRequest(email="ada@example.com", password="correct h
         (Code.FAILED_PRECONDITION, "LAST_FACTOR", twofold.FailedPrecondition),
         (Code.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS", twofold.ResourceExhausted),
         (Code.ABORTED, "CHANGED_MEANWHILE", twofold.Aborted),
-        (Code.UNAVAILABLE, "SERVER_DRAINING", twofold.Unavailable),
+        (Code.UNAVAILABLE, "CALL_CUT_OFF", twofold.Unavailable),
         (Code.DEADLINE_EXCEEDED, "DEADLINE_TOO_SHORT", twofold.DeadlineExceeded),
         (Code.INTERNAL, "INTERNAL", twofold.InternalError),
     ],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Code = grpc.StatusCode
 draining = fails(Code.UNAVAILABLE, "SERVER_DRAINING")
+cut_off = fails(Code.UNAVAILABLE, "CALL_CUT_OFF")
 SIGN_IN = account_pb2.SignInRequest(email="ada@example.com", password="correct horse")
 GET_ACCOUNT = account_pb2.GetAccountRequest()
 
@@ -48,7 +49,7 @@ async def test_unavailable_repeats_what_may_be_repeated(
 
 
 @pytest.mark.parametrize(("name", "request_"), ONCE)
-@pytest.mark.parametrize("failure", [draining, bare(Code.UNAVAILABLE)])
+@pytest.mark.parametrize("failure", [cut_off, bare(Code.UNAVAILABLE)])
 async def test_unavailable_never_repeats_the_others(
     fake: FakeServer, call: Call, name: str, request_: Message, failure: object
 ) -> None:
@@ -57,6 +58,16 @@ async def test_unavailable_never_repeats_the_others(
     with pytest.raises(Unavailable):
         await call(name, request_)
     assert len(fake.seen) == 1
+
+
+@pytest.mark.parametrize(("name", "request_"), ONCE)
+async def test_a_stopping_server_that_says_so_has_not_begun_the_call(
+    fake: FakeServer, call: Call, name: str, request_: Message
+) -> None:
+    """SERVER_DRAINING says that nothing was done, so any method is called again."""
+    fake.will(draining, works)
+    await call(name, request_)
+    assert len(fake.seen) == 2
 
 
 @pytest.mark.parametrize(("name", "request_"), [*REPEATABLE, *ONCE])
