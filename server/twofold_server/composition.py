@@ -29,6 +29,7 @@ from twofold_server.domain.proofs import SessionProofs
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.sending import Sending
 from twofold_server.domain.sessions import Sessions, SessionTokens
 from twofold_server.domain.sign_in import SignIns
 from twofold_server.domain.sign_up import SignUps
@@ -78,9 +79,10 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
     sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
     sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
-    challenges = Challenges(pool, keyring, factors, realms, tokens, messages, clock)
+    sending = Sending(pool, keyring, messages, clock)
+    challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, messages, log, clock)
-    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
+    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, sending, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
     letters = Letters(pool, messages, Templates(settings.mail_templates_directory), settings.mail_from, clock)

@@ -210,6 +210,7 @@ class Rig:
         password_age: float = 0,
         second_factor_age: float | None = None,
         second_factor: bool = False,
+        factor_strength: int = 3,
     ) -> ActiveSession:
         """A live session that goes by `token`, its proofs so many seconds old."""
         now = self.clock()
@@ -225,13 +226,14 @@ class Rig:
             aal=1,
             auth_time=now - timedelta(seconds=password_age),
             second_factor_time=None if second_factor_age is None else now - timedelta(seconds=second_factor_age),
+            factor_strength=0 if second_factor_age is None else factor_strength,
             ip_address="",
             user_agent="",
             create_time=now,
             rotated_time=now,
             expire_time=now + timedelta(days=1),
         )
-        session = ActiveSession(row, second_factor, "twofold", now + timedelta(minutes=5))
+        session = ActiveSession(row, second_factor, 3 if second_factor else 0, "twofold", now + timedelta(minutes=5))
         self.sessions.outcomes[token] = session
         return session
 

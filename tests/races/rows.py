@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from twofold_server.crypto.tokens import finish_mac, mac_proof
 from twofold_server.db import accounts, challenges, sessions, sign_in
 from twofold_server.db.pool import Connection, Pool
-from twofold_server.db.sign_in import Attempt, Code, DeviceUse, NewChallenge, NewSession, Verdict
+from twofold_server.db.verdicts import Attempt, Code, DeviceUse, NewChallenge, NewSession, Verdict
 from twofold_server.domain.realm_settings import RealmSettings
 
 NOW: Final = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC)
@@ -263,6 +263,7 @@ async def raise_epoch(
             aal=1,
             auth_time=NOW,
             second_factor_time=None,
+            factor_strength=0,
             rotate=False,
             now=NOW,
         )

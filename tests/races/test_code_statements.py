@@ -29,7 +29,7 @@ from tests.races.rows import (
 )
 from twofold_server.db import factors
 from twofold_server.db.pool import Connection, Pool
-from twofold_server.db.sign_in import Code, DeviceUse, NewChallenge
+from twofold_server.db.verdicts import Code, DeviceUse, NewChallenge
 
 KINDS = pytest.mark.parametrize("code_of", [lambda a: a.totp(7), lambda a: a.backup], ids=["totp", "backup_code"])
 CodeOf = Callable[[Account], Code]

@@ -28,7 +28,7 @@ from tests.races.rows import (
 )
 from twofold_server.db import accounts
 from twofold_server.db.pool import Connection, Pool
-from twofold_server.db.sign_in import DeviceUse
+from twofold_server.db.verdicts import DeviceUse
 
 
 async def test_of_200_wrong_passwords_at_once_five_are_answered(pool: Pool) -> None:

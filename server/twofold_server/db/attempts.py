@@ -24,10 +24,9 @@ class Proofs:
     factor_ids: list[UUID] | None
     factor_kinds: list[str] | None
     factor_secrets: list[bytes] | None
-    totp_failures: list[int] | None
-    totp_wait_until: list[datetime] | None
-    backup_failures: list[int] | None
-    backup_wait_until: list[datetime] | None
+    budget_kinds: list[str] | None
+    budget_failures: list[list[int]] | None
+    budget_wait_until: list[list[datetime]] | None
     backup_hash: bytes | None
     backup_set_id: UUID | None
     device_id: UUID | None
@@ -49,8 +48,7 @@ async def read(
         """
         SELECT a.account_id, a.epoch, a.second_factor, a.email, a.language_code, p.hash, p.failures, p.wait_until,
                f.factor_ids, f.factor_kinds, f.factor_secrets,
-               t.failures AS totp_failures, t.wait_until AS totp_wait_until,
-               b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               b.budget_kinds, b.budget_failures, b.budget_wait_until, c.hash AS backup_hash,
                c.set_id AS backup_set_id, d.device_id,
                coalesce(n.failures, 0) AS network_failures
           FROM accounts a
@@ -60,8 +58,10 @@ async def read(
                 FROM (SELECT factor_id, kind, secret FROM factors
                        WHERE account_id = a.account_id ORDER BY preferred DESC, factor_id) x
           ) f ON true
-          LEFT JOIN factor_budgets t ON t.account_id = a.account_id AND t.kind = 'totp'
-          LEFT JOIN factor_budgets b ON b.account_id = a.account_id AND b.kind = 'backup_code'
+          LEFT JOIN LATERAL (
+              SELECT array_agg(kind) AS budget_kinds, array_agg(failures) AS budget_failures, array_agg(wait_until) AS budget_wait_until
+                FROM factor_budgets WHERE account_id = a.account_id
+          ) b ON true
           LEFT JOIN backup_codes c ON c.account_id = a.account_id AND c.slot = $4 AND c.spent_time IS NULL
           LEFT JOIN devices d ON d.device_id = $3 AND d.account_id = a.account_id AND d.epoch = a.epoch AND d.end_time IS NULL
           LEFT JOIN network_failures n ON n.realm_id = $1 AND n.network = $5 AND n.hour = $6

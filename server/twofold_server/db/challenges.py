@@ -8,7 +8,7 @@ from uuid import UUID
 
 from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Connection
-from twofold_server.db.sign_in import Attempt, Code, DeviceUse, NewSession, Verdict
+from twofold_server.db.verdicts import Attempt, Code, DeviceUse, NewSession, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,9 @@ class Challenge:
     factor_ids: list[UUID] | None
     factor_kinds: list[str] | None
     factor_secrets: list[bytes] | None
-    totp_failures: list[int] | None
-    totp_wait_until: list[datetime] | None
-    backup_failures: list[int] | None
-    backup_wait_until: list[datetime] | None
+    budget_kinds: list[str] | None
+    budget_failures: list[list[int]] | None
+    budget_wait_until: list[list[datetime]] | None
     backup_hash: bytes | None
     backup_set_id: UUID | None
     backup_codes_left: bool
@@ -41,6 +40,9 @@ class Challenge:
     device_generation: int | None
     device_salt: bytes | None
     network_failures: int
+    sent_id: UUID | None
+    sent_payload: bytes | None
+    sent_answer: str | None
 
 
 async def read(
@@ -55,6 +57,7 @@ async def read(
     slot: str | None,
     network: str,
     hour: datetime,
+    sent_slot: int | None = None,
 ) -> Challenge | None:
     """Read a challenge and what it may be answered with; None if unknown, expired, another's or of an old state."""
     row = await db.fetchrow(
@@ -63,13 +66,13 @@ async def read(
                k.spent_time IS NULL AND k.attempts < 5 AS live, k.spent_proof,
                coalesce(k.spent_time + interval '10 s' > $6, false) AS spent_just_now, k.expire_time,
                f.factor_ids, f.factor_kinds, f.factor_secrets,
-               t.failures AS totp_failures, t.wait_until AS totp_wait_until,
-               b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               b.budget_kinds, b.budget_failures, b.budget_wait_until, c.hash AS backup_hash,
                c.set_id AS backup_set_id,
                EXISTS (
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
                ) AS backup_codes_left,
-               d.device_id, d.generation AS device_generation, d.salt AS device_salt, coalesce(n.failures, 0) AS network_failures
+               d.device_id, d.generation AS device_generation, d.salt AS device_salt, coalesce(n.failures, 0) AS network_failures,
+               s.ticket_id AS sent_id, s.payload AS sent_payload, s.answer AS sent_answer
           FROM tickets k
           JOIN accounts a ON a.account_id = k.account_id AND a.epoch = k.epoch AND a.realm_id = k.realm_id AND a.state = 'active'
           LEFT JOIN LATERAL (
@@ -77,11 +80,15 @@ async def read(
                 FROM (SELECT factor_id, kind, secret FROM factors
                        WHERE account_id = a.account_id ORDER BY preferred DESC, factor_id) x
           ) f ON true
-          LEFT JOIN factor_budgets t ON t.account_id = a.account_id AND t.kind = 'totp'
-          LEFT JOIN factor_budgets b ON b.account_id = a.account_id AND b.kind = 'backup_code'
+          LEFT JOIN LATERAL (
+              SELECT array_agg(kind) AS budget_kinds, array_agg(failures) AS budget_failures, array_agg(wait_until) AS budget_wait_until
+                FROM factor_budgets WHERE account_id = a.account_id
+          ) b ON true
           LEFT JOIN backup_codes c ON c.account_id = a.account_id AND c.slot = $7 AND c.spent_time IS NULL
           LEFT JOIN devices d ON d.device_id = k.device_id AND d.account_id = a.account_id AND d.epoch = a.epoch AND d.end_time IS NULL
           LEFT JOIN network_failures n ON n.realm_id = k.realm_id AND n.network = $8 AND n.hour = $9
+          LEFT JOIN tickets s ON s.realm_id = k.realm_id AND s.purpose = 'sent' AND s.subject = k.ticket_id::text AND s.slot = $10
+               AND s.spent_time IS NULL AND s.expire_time > $6
          WHERE k.handle_hash = $3 AND k.binding_hash = $4 AND k.realm_id = ANY($1::text[]) AND k.purpose = $2
            AND k.client_id = $5 AND k.expire_time > $6
         """,
@@ -94,6 +101,7 @@ async def read(
         slot,
         network,
         hour,
+        sent_slot,
     )
     return Challenge(**row) if row is not None else None
 
@@ -143,16 +151,22 @@ async def finish(
             SELECT $22 AND c.spent_time IS NULL AND c.set_id = $21 AS fresh FROM budget JOIN backup_codes c USING (account_id)
              WHERE c.slot = $20 AND $17 = 'backup_code'
                FOR NO KEY UPDATE OF c
+        ), sent AS (            -- what was sent for this challenge, and came back as the factor's kind has it
+            SELECT s.spent_time IS NULL AND s.expire_time > $3 AND CASE WHEN $17 IN ('email', 'sms') THEN s.code_mac = ANY($46::bytea[])
+                   WHEN $17 = 'passkey' THEN $47 WHEN $17 = 'push' THEN s.answer = 'approved' END AS fresh
+              FROM budget JOIN gate ON true JOIN factors f ON f.factor_id = $18 AND f.account_id = $1 AND f.kind = $17
+              JOIN tickets s ON s.ticket_id = $45 AND s.purpose = 'sent' AND s.subject = gate.ticket_id::text
+               FOR NO KEY UPDATE OF f, s
         ), verdict AS (
             SELECT gate.ticket_id, gate.session_id, budget.failed, CASE
                    WHEN gate.repeated                       THEN 'repeated'
                    WHEN gate.live IS NOT TRUE               THEN 'no_ticket'
                    WHEN $32 AND device.device_id IS NULL    THEN 'no_ticket'
                    WHEN NOT budget.open                     THEN 'code_exhausted'
-                   WHEN coalesce(totp.fresh, backup.fresh)  THEN 'signed_in'
+                   WHEN coalesce(totp.fresh, backup.fresh, sent.fresh) THEN 'signed_in'
                    ELSE 'wrong_code' END AS outcome
               FROM (SELECT) one LEFT JOIN gate ON true LEFT JOIN device ON true LEFT JOIN budget ON true
-              LEFT JOIN totp ON true LEFT JOIN backup ON true
+              LEFT JOIN totp ON true LEFT JOIN backup ON true LEFT JOIN sent ON true
         ), attempt AS (
             UPDATE tickets k SET attempts = k.attempts + 1 FROM verdict v WHERE k.ticket_id = v.ticket_id AND v.outcome = 'wrong_code'
         ), spend AS (
@@ -174,9 +188,11 @@ async def finish(
         ), reopen_password AS ( -- finished on a known device: unknown ones get their bucket back where it stands at its ceiling
             UPDATE password_credentials p SET failures[1] = 0, wait_until[1] = 'epoch'
               FROM verdict v WHERE p.account_id = $1 AND $4 = 2 AND v.outcome = 'signed_in' AND p.failures[1] >= $33
-        ), spend_totp AS (
-            UPDATE factors f SET last_step = $19, last_use_time = $3 FROM verdict v
+        ), spend_factor AS (
+            UPDATE factors f SET last_step = coalesce($19, f.last_step), secret = coalesce($48, f.secret), last_use_time = $3 FROM verdict v
              WHERE f.factor_id = $18 AND f.account_id = $1 AND v.outcome = 'signed_in'
+        ), spend_sent AS (
+            UPDATE tickets s SET spent_time = $3 FROM verdict v WHERE s.ticket_id = $45 AND v.outcome = 'signed_in'
         ), spend_backup AS (
             UPDATE backup_codes c SET spent_time = $3 FROM verdict v
              WHERE c.account_id = $1 AND c.slot = $20 AND v.outcome = 'signed_in'
@@ -185,14 +201,19 @@ async def finish(
             SELECT $2, $7, $8, 1 FROM verdict WHERE outcome = 'wrong_code'
             ON CONFLICT (realm_id, network, hour) DO UPDATE SET failures = n.failures + 1
         ), known AS (
-            INSERT INTO devices AS d (device_id, account_id, realm_id, epoch, salt, create_time, last_use_time)
-            SELECT $31, $1, $2, $16, $34, $3, $3 FROM verdict WHERE outcome = 'signed_in'
-            ON CONFLICT (device_id) DO UPDATE SET generation = d.generation + (d.generation = $35)::int, last_use_time = $3
+            INSERT INTO devices AS d (device_id, account_id, realm_id, epoch, salt, create_time, last_use_time, trusted_until,
+                                      ip_address, user_agent)
+            SELECT $31, $1, $2, $16, $34, $3, $3, $50, $29, $30 FROM verdict WHERE outcome = 'signed_in'
+            ON CONFLICT (device_id) DO UPDATE
+               SET generation = d.generation + (d.generation = $35)::int, last_use_time = $3,
+                   trusted_until = coalesce(excluded.trusted_until, d.trusted_until),
+                   ip_address = excluded.ip_address, user_agent = excluded.user_agent
             RETURNING d.generation, d.salt
         ), session AS (
             INSERT INTO sessions (session_id, realm_id, account_id, device_id, client_id, epoch, salt, audience, amr, aal, auth_time,
-                                  second_factor_time, ip_address, user_agent, create_time, rotated_time, expire_time, absolute_expire_time)
-            SELECT $23, $2, $1, $31, $10, $16, $24, $25, $26, $27, $37, $28, $29, $30, $3, $3, $36, $38
+                                  second_factor_time, factor_strength, ip_address, user_agent, create_time, rotated_time, expire_time,
+                                  absolute_expire_time)
+            SELECT $23, $2, $1, $31, $10, $16, $24, $25, $26, $27, $37, $28, $49, $29, $30, $3, $3, $36, $38
               FROM verdict WHERE outcome = 'signed_in'
         ), notice AS (
             INSERT INTO outbox (outbox_id, realm_id, account_id, kind, address_mac, payload, priority, create_time, due_time, expire_time)
@@ -251,6 +272,12 @@ async def finish(
         notice and notice.payload,
         notice and notice.priority,
         notice and notice.expire_time,
+        code.sent_id,
+        code.sent_macs,
+        code.sent_ok,
+        code.new_secret,
+        session.factor_strength,
+        device.trusted_until,
     )
     assert row is not None
     return Verdict(row["outcome"], row["device_generation"], row["device_salt"]), row["session_id"]

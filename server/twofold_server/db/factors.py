@@ -118,6 +118,7 @@ async def add(
     kind: str,
     name: str,
     secret: bytes,
+    strength: int,
     last_step: int,
     now: datetime,
 ) -> FactorRow:
@@ -129,8 +130,8 @@ async def add(
         ), budget AS (
             INSERT INTO factor_budgets (account_id, kind) VALUES ($2, $4) ON CONFLICT (account_id, kind) DO NOTHING
         )
-        INSERT INTO factors (factor_id, account_id, realm_id, kind, name, preferred, secret, last_step, create_time)
-        SELECT $3, $2, $1, $4, $5, NOT EXISTS (SELECT FROM factors WHERE account_id = $2), $6, $7, $8
+        INSERT INTO factors (factor_id, account_id, realm_id, kind, name, preferred, secret, last_step, create_time, strength)
+        SELECT $3, $2, $1, $4, $5, NOT EXISTS (SELECT FROM factors WHERE account_id = $2), $6, $7, $8, $9
         RETURNING factor_id, kind, name, preferred, create_time, last_use_time
         """,
         realm_id,
@@ -141,6 +142,7 @@ async def add(
         secret,
         last_step,
         now,
+        strength,
     )
     assert row is not None
     return FactorRow(**row)
@@ -240,6 +242,31 @@ async def spend_step(
         now,
     )
     return bool(spent)
+
+
+async def note_use(
+    tx: Connection, realm_id: str, account_id: UUID, factor_id: UUID, new_secret: bytes | None, now: datetime
+) -> None:
+    """Write that a factor was used, and its secret where something in it was counted up."""
+    await tx.execute(
+        """
+        UPDATE factors SET last_use_time = $5, secret = coalesce($4, secret)
+         WHERE factor_id = $3 AND account_id = $2 AND realm_id = $1
+        """,
+        realm_id,
+        account_id,
+        factor_id,
+        new_secret,
+        now,
+    )
+
+
+async def strength(db: Connection, realm_id: str, account_id: UUID) -> int:
+    """Tell how strong the strongest enrolled factor of an account is; 0 without one."""
+    found: int | None = await db.fetchval(
+        "SELECT max(strength) FROM factors WHERE account_id = $2 AND realm_id = $1", realm_id, account_id
+    )
+    return found or 0
 
 
 async def spend_backup_code(

@@ -10,6 +10,15 @@ from twofold_server.db.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """A session that counts, whether its account has a second factor, and how strong its strongest is (0 without)."""
+
+    session: SessionRow
+    second_factor: bool
+    strength: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRow:
     """A session's row, without what its tokens are made of."""
 
@@ -24,6 +33,7 @@ class SessionRow:
     aal: int
     auth_time: datetime
     second_factor_time: datetime | None
+    factor_strength: int
     ip_address: str
     user_agent: str
     create_time: datetime
@@ -31,14 +41,13 @@ class SessionRow:
     expire_time: datetime
 
 
-async def live(
-    db: Connection, realm_id: str, session_id: UUID, epoch: int, now: datetime
-) -> tuple[SessionRow, bool] | None:
-    """Read a session that counts, by its id and the epoch of its token, with whether its account has a second factor."""
+async def live(db: Connection, realm_id: str, session_id: UUID, epoch: int, now: datetime) -> Live | None:
+    """Read a session that counts, by its id and the epoch of its token, with what its account has enrolled."""
     row = await db.fetchrow(
         """
         SELECT s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
-               s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, a.second_factor
+               s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, a.second_factor,
+               CASE WHEN a.second_factor THEN (SELECT max(f.strength) FROM factors f WHERE f.account_id = a.account_id) END AS strength
           FROM sessions s JOIN accounts a ON a.account_id = s.account_id AND a.realm_id = s.realm_id
          WHERE s.session_id = $2 AND s.realm_id = $1 AND s.end_time IS NULL AND s.expire_time > $4
            AND s.epoch = a.epoch AND s.epoch = $3 AND a.state = 'active'
@@ -51,8 +60,8 @@ async def live(
     if row is None:
         return None
     values = dict(row)
-    second_factor: bool = values.pop("second_factor")
-    return SessionRow(**values), second_factor
+    second_factor, strength = values.pop("second_factor"), values.pop("strength")
+    return Live(SessionRow(**values), second_factor, strength or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ async def refresh(
                AND s.generation >= $4 AND sha256(sha256($5 || s.salt)) = $6
                AND a.account_id = s.account_id AND a.state = 'active' AND s.epoch >= a.epoch
             RETURNING s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
-                      s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time,
+                      s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time,
                       s.generation, s.salt, s.end_time,
                       s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 AS reused
         ), revocation AS (
@@ -164,7 +173,7 @@ async def lock(
     row = await tx.fetchrow(
         """
         SELECT s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
-               s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, s.generation, s.salt
+               s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, s.generation, s.salt
           FROM sessions s
          WHERE s.session_id = $3 AND s.realm_id = $1 AND s.account_id = $2 AND s.epoch = $4 AND s.end_time IS NULL AND s.expire_time > $5
            FOR NO KEY UPDATE
@@ -187,7 +196,7 @@ async def token_state(db: Connection, realm_id: str, session_id: UUID) -> tuple[
     row = await db.fetchrow(
         """
         SELECT s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
-               s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, s.generation, s.salt,
+               s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, s.generation, s.salt,
                d.generation AS device_generation, d.salt AS device_salt
           FROM sessions s LEFT JOIN devices d ON d.device_id = s.device_id AND d.end_time IS NULL
          WHERE s.session_id = $2 AND s.realm_id = $1 AND s.end_time IS NULL
@@ -212,6 +221,7 @@ async def prove(
     aal: int,
     auth_time: datetime,
     second_factor_time: datetime | None,
+    factor_strength: int,
     rotate: bool,
     now: datetime,
     new_salt: bytes | None = None,
@@ -225,10 +235,10 @@ async def prove(
         UPDATE sessions s
            SET epoch = $3, amr = $4, aal = $5, auth_time = $6, second_factor_time = $7,
                generation = s.generation + $8::boolean::int, rotated_time = CASE WHEN $8 THEN $9 ELSE s.rotated_time END,
-               salt = coalesce($10, s.salt)
+               salt = coalesce($10, s.salt), factor_strength = $11
          WHERE s.session_id = $2 AND s.realm_id = $1
         RETURNING s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
-                  s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time
+                  s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time
         """,
         realm_id,
         session_id,
@@ -240,6 +250,7 @@ async def prove(
         rotate,
         now,
         new_salt,
+        factor_strength,
     )
     assert row is not None
     return SessionRow(**row)
@@ -321,7 +332,7 @@ async def page(
     rows = await db.fetch(
         """
         SELECT s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
-               s.second_factor_time, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time
+               s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time
           FROM sessions s JOIN accounts a ON a.account_id = s.account_id AND a.epoch = s.epoch
          WHERE s.account_id = $2 AND s.realm_id = $1 AND s.end_time IS NULL AND s.expire_time > $3
            AND ($4::uuid IS NULL OR s.session_id < $4)

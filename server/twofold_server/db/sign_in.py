@@ -8,12 +8,12 @@ locked stays that of the older snapshot. Lock order everywhere: ticket, account,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Connection
+from twofold_server.db.verdicts import Attempt, Code, DeviceUse, NewChallenge, NewSession, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Found:
     factor_ids: list[UUID] | None
     factor_kinds: list[str] | None
     factor_secrets: list[bytes] | None
-    totp_failures: list[int] | None
-    totp_wait_until: list[datetime] | None
-    backup_failures: list[int] | None
-    backup_wait_until: list[datetime] | None
+    budget_kinds: list[str] | None
+    budget_failures: list[list[int]] | None
+    budget_wait_until: list[list[datetime]] | None
     backup_hash: bytes | None
     backup_set_id: UUID | None
     backup_codes_left: bool
     device_id: UUID | None
     device_generation: int | None
+    device_trusted_until: datetime | None
     unknown_failures: int | None
     unknown_wait_until: datetime | None
     network_failures: int
@@ -66,13 +66,12 @@ async def read(
                coalesce(a.second_factor, false) AS second_factor, coalesce(a.email, '') AS email,
                coalesce(a.language_code, '') AS language_code, p.hash, p.failures, p.wait_until,
                f.factor_ids, f.factor_kinds, f.factor_secrets,
-               t.failures AS totp_failures, t.wait_until AS totp_wait_until,
-               b.failures AS backup_failures, b.wait_until AS backup_wait_until, c.hash AS backup_hash,
+               b.budget_kinds, b.budget_failures, b.budget_wait_until, c.hash AS backup_hash,
                c.set_id AS backup_set_id,
                a.second_factor IS TRUE AND EXISTS (
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
                ) AS backup_codes_left,
-               d.device_id, d.generation AS device_generation,
+               d.device_id, d.generation AS device_generation, d.trusted_until AS device_trusted_until,
                u.failures AS unknown_failures, u.wait_until AS unknown_wait_until,
                coalesce(n.failures, 0) AS network_failures
           FROM (SELECT) one
@@ -83,8 +82,10 @@ async def read(
                 FROM (SELECT factor_id, kind, secret FROM factors
                        WHERE account_id = a.account_id AND a.second_factor ORDER BY preferred DESC, factor_id) x
           ) f ON true
-          LEFT JOIN factor_budgets t ON t.account_id = a.account_id AND t.kind = 'totp'
-          LEFT JOIN factor_budgets b ON b.account_id = a.account_id AND b.kind = 'backup_code'
+          LEFT JOIN LATERAL (
+              SELECT array_agg(kind) AS budget_kinds, array_agg(failures) AS budget_failures, array_agg(wait_until) AS budget_wait_until
+                FROM factor_budgets WHERE account_id = a.account_id
+          ) b ON true
           LEFT JOIN backup_codes c ON c.account_id = a.account_id AND c.slot = $9 AND c.spent_time IS NULL
           LEFT JOIN devices d ON d.device_id = $6 AND d.account_id = a.account_id AND d.realm_id = $1 AND d.epoch = a.epoch
                AND d.end_time IS NULL AND sha256(sha256($7 || d.salt)) = $8
@@ -103,24 +104,6 @@ async def read(
     )
     assert row is not None
     return Found(**row)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What every verdict writes beside its own: under which budget, from where, and the event."""
-
-    realm_id: str
-    client_id: str
-    now: datetime
-    bucket: int
-    ceiling: int
-    unknown_ceiling: int
-    waits: list[timedelta]
-    network: str
-    hour: datetime
-    event_id: UUID
-    details: dict[str, Any]
-    personal: dict[str, Any]
 
 
 async def finish_wrong_password(db: Connection, at: Attempt, account_id: UUID) -> str:
@@ -199,66 +182,6 @@ async def finish_unknown_identifier(db: Connection, at: Attempt, identifier_mac:
     return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The second factor's part: `owed` is `not_owed`, `none` (owed, not given) or `given`; the rest is what it matched."""
-
-    owed: str
-    kind: str | None = None  # totp, backup_code
-    factor_id: UUID | None = None  # TOTP: whose seed gave the code; None if no seed did
-    step: int | None = None
-    slot: str | None = None  # backup code: its slot, the set that it was checked against, and whether it was right
-    slot_set_id: UUID | None = None
-    slot_ok: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """The session that a right sign-in begins."""
-
-    session_id: UUID
-    salt: bytes
-    audience: str
-    amr: list[str]
-    aal: int
-    auth_time: datetime
-    second_factor_time: datetime | None
-    ip_address: str
-    user_agent: str
-    expire_time: datetime
-    absolute_expire_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceUse:
-    """The device of a sign-in: a new row, or the known one, whose generation moves on if its newest token was presented."""
-
-    device_id: UUID
-    known: bool
-    salt: bytes
-    presented_generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewChallenge:
-    """The ticket of a sign-in that still owes its second factor."""
-
-    ticket_id: UUID
-    handle_hash: bytes
-    binding_hash: bytes
-    payload: bytes
-    expire_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a judging statement ended, with the device's token to be, where a session began."""
-
-    outcome: str
-    device_generation: int | None
-    device_salt: bytes | None
-
-
 async def finish_right_password(
     db: Connection,
     at: Attempt,
@@ -286,9 +209,10 @@ async def finish_right_password(
               FROM accounts a JOIN password_credentials p USING (account_id)
              WHERE a.account_id = $1 AND a.realm_id = $2 AND a.epoch = $13 AND a.second_factor = $14
                FOR NO KEY UPDATE OF a, p
-        ), device AS (          -- a device that was ended since the read keeps no bucket
+        ), device AS (          -- a device that was ended since the read keeps no bucket, and one whose trust ended waives nothing
             SELECT d.device_id FROM gate JOIN devices d USING (account_id)
              WHERE d.device_id = $31 AND $32 AND d.epoch = $13 AND d.end_time IS NULL
+               AND ($15 <> 'waived' OR d.trusted_until > $3)
                FOR NO KEY UPDATE OF d
         ), budget AS (          -- only behind the right password, else strangers could exhaust the code
             SELECT b.account_id, live_failures(b.failures[$4], b.wait_until[$4], $3) AS failed, b.wait_until[$4] <= $3
@@ -310,7 +234,7 @@ async def finish_right_password(
                    WHEN $32 AND device.device_id IS NULL    THEN 'moved'
                    WHEN NOT gate.open                       THEN 'password_exhausted'
                    WHEN gate.state <> 'active'              THEN 'locked'
-                   WHEN $15 = 'not_owed'                    THEN 'signed_in'
+                   WHEN $15 IN ('not_owed', 'waived')        THEN 'signed_in'
                    WHEN $15 = 'none'                        THEN 'challenged'
                    WHEN NOT budget.open                     THEN 'code_exhausted'
                    WHEN coalesce(totp.fresh, backup.fresh)  THEN 'signed_in'
@@ -351,14 +275,19 @@ async def finish_right_password(
             SELECT $2, $7, $8, 1 FROM verdict WHERE outcome = 'wrong_code'
             ON CONFLICT (realm_id, network, hour) DO UPDATE SET failures = n.failures + 1
         ), known AS (           -- the token presented stays good: its successor may never arrive
-            INSERT INTO devices AS d (device_id, account_id, realm_id, epoch, salt, create_time, last_use_time)
-            SELECT $31, $1, $2, $13, $34, $3, $3 FROM verdict WHERE outcome = 'signed_in'
-            ON CONFLICT (device_id) DO UPDATE SET generation = d.generation + (d.generation = $35)::int, last_use_time = $3
+            INSERT INTO devices AS d (device_id, account_id, realm_id, epoch, salt, create_time, last_use_time, trusted_until,
+                                      ip_address, user_agent)
+            SELECT $31, $1, $2, $13, $34, $3, $3, $49, $28, $29 FROM verdict WHERE outcome = 'signed_in'
+            ON CONFLICT (device_id) DO UPDATE
+               SET generation = d.generation + (d.generation = $35)::int, last_use_time = $3,
+                   trusted_until = coalesce(excluded.trusted_until, d.trusted_until),
+                   ip_address = excluded.ip_address, user_agent = excluded.user_agent
             RETURNING d.generation, d.salt
         ), session AS (
             INSERT INTO sessions (session_id, realm_id, account_id, device_id, client_id, epoch, salt, audience, amr, aal, auth_time,
-                                  second_factor_time, ip_address, user_agent, create_time, rotated_time, expire_time, absolute_expire_time)
-            SELECT $22, $2, $1, $31, $10, $13, $23, $24, $25, $26, $3, $27, $28, $29, $3, $3, $30, $36
+                                  second_factor_time, factor_strength, ip_address, user_agent, create_time, rotated_time, expire_time,
+                                  absolute_expire_time)
+            SELECT $22, $2, $1, $31, $10, $13, $23, $24, $25, $26, $3, $27, $48, $28, $29, $3, $3, $30, $36
               FROM verdict WHERE outcome = 'signed_in'
         ), challenge AS (       -- unbounded: guesses count at the factor, so ten challenges guess no better than one
             INSERT INTO tickets (ticket_id, realm_id, purpose, subject, handle_hash, binding_hash, account_id, epoch, device_id, client_id,
@@ -424,6 +353,8 @@ async def finish_right_password(
         notice and notice.payload,
         notice and notice.priority,
         notice and notice.expire_time,
+        session.factor_strength,
+        device.trusted_until,
     )
     assert row is not None
     return Verdict(**row)

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from uuid_utils.compat import uuid7
 
-from twofold_server.db.sign_in import Attempt
+from twofold_server.db.verdicts import Attempt
 from twofold_server.domain.errors import TooManyAttempts
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import Client
@@ -77,23 +77,24 @@ class Budget:
 
 
 class Counted(Protocol):
-    """What a read brings of the counts of an account's codes."""
+    """What a read brings of the counts of an account's codes: one for each kind, the lists go together."""
 
     @property
-    def totp_failures(self) -> list[int] | None: ...
+    def budget_kinds(self) -> list[str] | None: ...
     @property
-    def totp_wait_until(self) -> list[datetime] | None: ...
+    def budget_failures(self) -> list[list[int]] | None: ...
     @property
-    def backup_failures(self) -> list[int] | None: ...
-    @property
-    def backup_wait_until(self) -> list[datetime] | None: ...
+    def budget_wait_until(self) -> list[list[datetime]] | None: ...
 
 
 def budget_of(found: Counted, kind: str) -> Budget | None:
     """The count of a kind of factor, as a read brought it."""
-    failures = found.backup_failures if kind == "backup_code" else found.totp_failures
-    wait_until = found.backup_wait_until if kind == "backup_code" else found.totp_wait_until
-    return Budget(failures, wait_until) if failures is not None and wait_until is not None else None
+    if found.budget_kinds is None or found.budget_failures is None or found.budget_wait_until is None:
+        return None
+    if kind not in found.budget_kinds:
+        return None
+    number = found.budget_kinds.index(kind)
+    return Budget(found.budget_failures[number], found.budget_wait_until[number])
 
 
 def choose_bucket(realm: Realm, known_device: bool, budgets: Sequence[Budget | None], now: datetime) -> int:

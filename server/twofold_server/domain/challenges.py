@@ -14,7 +14,7 @@ from twofold_server.db import challenges as db_challenges
 from twofold_server.db import sessions as db_sessions
 from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Pool
-from twofold_server.db.sign_in import Code
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import (
     KNOWN,
     Counted,
@@ -27,11 +27,19 @@ from twofold_server.domain.attempts import (
     refusal,
 )
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.errors import InvalidSecondFactor, TicketNotFound, TooManyAttempts, TwoFactorNotEnrolled
-from twofold_server.domain.factors import Factors, backup_codes, kind_of
+from twofold_server.domain.errors import (
+    FactorNotFound,
+    InvalidSecondFactor,
+    TicketNotFound,
+    TooManyAttempts,
+    TwoFactorNotEnrolled,
+)
+from twofold_server.domain.factors import SLOT, Factors, backup_codes
+from twofold_server.domain.factors.kinds import Sent, of_kind, secret_place, sent_place
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row
 from twofold_server.domain.realms import Realm, Realms
+from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SessionTokens, SignedIn
 from twofold_server.domain.values import BackupCode, Handle, RealmId, SecondFactor
 
@@ -49,6 +57,15 @@ class Challenged:
     kinds: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The kind that a challenge now waits for, until when, and what was sent for it."""
+
+    kind: str
+    expire_time: datetime
+    sent: CodeSent | None = None
+
+
 class Challenges:
     """Finishes sign-ins whose second factor is owed."""
 
@@ -60,6 +77,7 @@ class Challenges:
         realms: Realms,
         session_tokens: SessionTokens,
         messages: Messages,
+        sending: Sending,
         clock: Clock,
     ) -> None:
         self._pool = pool
@@ -68,14 +86,22 @@ class Challenges:
         self._realms = realms
         self._tokens = session_tokens
         self._messages = messages
+        self._sending = sending
         self._clock = clock
 
     async def start(
-        self, realm_ids: tuple[RealmId, ...], handle: Handle, binding: Handle, kind: str, client_id: str
-    ) -> datetime:
-        """Pick the kind that a challenge, of a sign-in or a step-up, is answered with; until when it lasts.
+        self,
+        realm_ids: tuple[RealmId, ...],
+        handle: Handle,
+        binding: Handle,
+        kind: str,
+        factor_id: UUID | None,
+        client_id: str,
+    ) -> Started:
+        """Pick the kind, and the factor where one is named, that a challenge of a sign-in or a step-up is answered with.
 
-        Raises TicketNotFound, TwoFactorNotEnrolled (not this kind).
+        Sends what the kind has to send, at most once a minute. Raises TicketNotFound, TwoFactorNotEnrolled (not this
+        kind), FactorNotFound.
         """
         now = self._clock()
         for purpose in (CHALLENGE, STEP_UP):
@@ -95,7 +121,16 @@ class Challenges:
                 continue
             if kind not in kinds_of(found.factor_kinds, found.backup_codes_left):
                 raise TwoFactorNotEnrolled
-            return found.expire_time
+            if kind not in SLOT:
+                return Started(kind, found.expire_time)
+            realm = await self._realms.get(RealmId(found.realm_id))
+            chosen, secret = _chosen(found, kind, factor_id)
+            destination = json.loads(
+                self._keyring.open(secret, secret_place(realm.realm_id, found.account_id, chosen))
+            )["destination"]
+            subject = Subject(found.ticket_id, found.account_id, found.epoch, client_id, found.language_code)
+            sent = await self._sending.code(realm, kind, destination, subject, {"factor_id": str(chosen)})
+            return Started(kind, found.expire_time, sent)
         raise TicketNotFound(field="challenge_token")
 
     async def finish(
@@ -123,27 +158,30 @@ class Challenges:
             slot=second_factor.slot if isinstance(second_factor, BackupCode) else None,
             network=origin.client.network,
             hour=hour_of(now),
+            sent_slot=SLOT.get(second_factor.kind),
         )
         if found is None:
             return None
         realm = await self._realms.get(RealmId(found.realm_id))
-        proof = self._keyring.code_mac(found.ticket_id, CHALLENGE, "", code_text(second_factor))
+        proof = self._keyring.code_mac(found.ticket_id, CHALLENGE, "", second_factor.text)
         if not found.live and not (found.spent_proof and tokens.same(found.spent_proof, proof)):
             raise TicketNotFound(field="challenge_token")
-        bucket = choose_bucket(realm, found.device_id is not None, [budget_of(found, kind_of(second_factor))], now)
+        bucket = choose_bucket(realm, found.device_id is not None, [budget_of(found, second_factor.kind)], now)
         known = bucket == KNOWN
         if found.live:
             if not known:
                 demand_network(realm, origin.client, found.network_failures, now)
-            demand_code_open(realm, found, kind_of(second_factor), bucket, now)
+            demand_code_open(realm, found, second_factor.kind, bucket, now)
         payload = json.loads(
             self._keyring.open(found.payload, challenge_place(realm.realm_id, found.account_id, found.ticket_id))
         )
         # A repeat is judged by its proof alone: no second hash for a backup code that was right already.
         code = (
-            await self._factors.verify(realm, found, second_factor, known_device=known)
+            await self._factors.verify(
+                realm, found, second_factor, known_device=known, sent=sent_of(self._keyring, found)
+            )
             if found.live
-            else Code("given", kind_of(second_factor))
+            else Code("given", second_factor.kind)
         )
         now = self._clock()
         session = new_session(
@@ -179,7 +217,7 @@ class Challenges:
             case "wrong_code":
                 raise InvalidSecondFactor
             case "code_exhausted":
-                raise code_refusal(realm, found, kind_of(second_factor), bucket, now)
+                raise code_refusal(realm, found, second_factor.kind, bucket, now)
         raise TicketNotFound(field="challenge_token")
 
     async def _again(self, realm: Realm, session_id: UUID) -> SignedIn:
@@ -208,9 +246,20 @@ class Challenges:
         )
 
 
-def code_text(second_factor: SecondFactor) -> str:
-    """The code in its one spelling."""
-    return second_factor.text if isinstance(second_factor, BackupCode) else second_factor.digits
+def sent_of(keyring: Keyring, found: db_challenges.Challenge) -> Sent | None:
+    """What was sent for a challenge and still waits; None if nothing does."""
+    if found.sent_id is None or found.sent_payload is None:
+        return None
+    payload = keyring.open(found.sent_payload, sent_place(found.realm_id, found.account_id, found.sent_id))
+    return Sent(found.sent_id, json.loads(payload))
+
+
+def _chosen(found: db_challenges.Challenge, kind: str, factor_id: UUID | None) -> tuple[UUID, bytes]:
+    """The factor that is named, or the preferred one of the kind. Raises FactorNotFound."""
+    for enrolled, secret in of_kind(found, kind):
+        if factor_id is None or factor_id == enrolled:
+            return enrolled, secret
+    raise FactorNotFound(field=f"{kind}.factor_id")
 
 
 def kinds_of(factor_kinds: list[str] | None, backup_codes_left: bool) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.db.sessions import SessionRow
-from twofold_server.db.sign_in import DeviceUse, NewSession, Verdict
+from twofold_server.db.verdicts import DeviceUse, NewSession, Verdict
 from twofold_server.domain.attempts import Origin
-from twofold_server.domain.factors import AMR, kind_of
+from twofold_server.domain.factors import AAL, AMR, STRENGTH
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import SessionTokens, SignedIn, session_end
 from twofold_server.domain.values import SecondFactor
@@ -35,10 +35,11 @@ def new_session(
         session_id=uuid7(),
         salt=tokens.new_salt(),
         audience=audience,
-        amr=["pwd", *AMR[kind_of(second_factor)]] if second_factor else ["pwd"],
-        aal=2 if second_factor else 1,
+        amr=["pwd", *AMR[second_factor.kind]] if second_factor else ["pwd"],
+        aal=max(1, AAL[second_factor.kind]) if second_factor else 1,
         auth_time=auth_time,
         second_factor_time=now if second_factor else None,
+        factor_strength=STRENGTH[second_factor.kind] if second_factor else 0,
         ip_address=origin.client.ip_address if ip_address is None else ip_address,
         user_agent=origin.client.user_agent if user_agent is None else user_agent,
         expire_time=expire_time,
@@ -57,7 +58,7 @@ def details_of(session: NewSession, second_factor: SecondFactor | None) -> dict[
     """What the history tells of a sign-in; the statement drops what did not come about."""
     details: dict[str, Any] = {"session_id": str(session.session_id), "two_factor_verified": second_factor is not None}
     if second_factor is not None:
-        details["factor_kind"] = kind_of(second_factor)
+        details["factor_kind"] = second_factor.kind
     return details
 
 
@@ -77,6 +78,7 @@ def session_row(
         aal=session.aal,
         auth_time=session.auth_time,
         second_factor_time=session.second_factor_time,
+        factor_strength=session.factor_strength,
         ip_address=session.ip_address,
         user_agent=session.user_agent,
         create_time=now,

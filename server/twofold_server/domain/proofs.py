@@ -19,12 +19,13 @@ from twofold_server.db import accounts as db_accounts
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import events as db_events
 from twofold_server.db import factors as db_factors
+from twofold_server.db import sent as db_sent
 from twofold_server.db import sessions as db_sessions
 from twofold_server.db.accounts import LockedAccount
 from twofold_server.db.attempts import Proofs
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow, TokenState
-from twofold_server.db.sign_in import Code
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import (
     KNOWN,
     Budget,
@@ -45,10 +46,10 @@ from twofold_server.domain.errors import (
     TwoFactorNotEnrolled,
     TwofoldError,
 )
-from twofold_server.domain.factors import AMR, Factors, kind_of
+from twofold_server.domain.factors import AAL, AMR, STRENGTH, Factors
 from twofold_server.domain.passwords import Passwords
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.sessions import ActiveSession
+from twofold_server.domain.sessions import ActiveSession, is_recent
 from twofold_server.domain.values import BackupCode, Password, SecondFactor
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ class SessionProofs:
         bucket = choose_bucket(
             realm,
             found.device_id is not None,
-            [Budget(found.failures, found.wait_until), budget_of(found, kind_of(with_code)) if with_code else None],
+            [Budget(found.failures, found.wait_until), budget_of(found, with_code.kind) if with_code else None],
             now,
         )
         known = bucket == KNOWN
@@ -243,6 +244,11 @@ async def judge_code(
     spent = False
     if code.slot is not None and code.slot_set_id is not None and code.slot_ok:
         spent = await db_factors.spend_backup_code(tx, realm.realm_id, account_id, code.slot, code.slot_set_id, now)
+    elif code.factor_id is not None and code.sent_id is not None:
+        given = (code.kind, code.sent_macs, code.sent_ok)
+        spent = await db_sent.spend(tx, realm.realm_id, code.sent_id, code.factor_id, given, now)
+        if spent:
+            await db_factors.note_use(tx, realm.realm_id, account_id, code.factor_id, code.new_secret, now)
     elif code.factor_id is not None and code.step is not None:
         spent = await db_factors.spend_step(tx, realm.realm_id, account_id, code.factor_id, code.step, now)
     if spent:
@@ -275,6 +281,14 @@ async def judge_first_code(
     return InvalidSecondFactor()
 
 
+async def judge_first_sent_code(
+    realm: Realm, account_id: UUID, kind: str, sent_id: UUID, macs: list[bytes], tx: Connection, bucket: int, now: datetime
+) -> TwofoldError | None:
+    """The same of an enrolment's code that was sent: it is compared in the statement that counts it, five times at most."""
+    right = await db_sent.matches(tx, realm.realm_id, sent_id, macs, now)
+    return await judge_first_code(realm, account_id, kind, right, tx, bucket, now)
+
+
 async def prove_second_factor(
     tx: Connection, realm: Realm, row: SessionRow, kind: str, *, auth_time: datetime | None, rotate: bool, now: datetime
 ) -> SessionRow:
@@ -282,15 +296,20 @@ async def prove_second_factor(
     `auth_time` says so.
     """
     methods = [*row.amr, *(method for method in AMR[kind] if method not in row.amr)]
+    strength, time = STRENGTH[kind], now
+    if row.factor_strength > strength and row.second_factor_time and is_recent(row.second_factor_time, realm, now):
+        # The stronger proof still counts: a weaker one beside it takes nothing away.
+        strength, time = row.factor_strength, row.second_factor_time
     return await db_sessions.prove(
         tx,
         realm.realm_id,
         row.session_id,
         epoch=row.epoch,
         amr=methods,
-        aal=2,
+        aal=max(row.aal, AAL[kind]),
         auth_time=auth_time or row.auth_time,
-        second_factor_time=now,
+        second_factor_time=time,
+        factor_strength=strength,
         rotate=rotate,
         now=now,
     )

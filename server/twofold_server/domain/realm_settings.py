@@ -54,6 +54,7 @@ class RealmSettings:
     resend_wait: timedelta = _duration("Wait before a message is sent again.", 60, 10, 3600)
     resend_limit: int = _count("Times that a sign-up's link is sent again.", 5, 1, 20)
     challenge_lifetime: timedelta = _duration("Life of a sign-in's pending second factor (NIST).", 600, 60, 3600)
+    code_lifetime: timedelta = _duration("Life of a code that is sent (NIST 3.1.3.1).", 300, 60, 600)
     enrollment_lifetime: timedelta = _duration("Life of a begun enrolment.", 600, 60, 3600)
     access_token_lifetime: timedelta = _duration("Life of an access token (RFC 9068).", 300, 60, 900)
     session_idle: timedelta = _duration("A session ends unless refreshed (NIST 2.1.3).", 30 * _DAY, 300, 90 * _DAY)

@@ -40,6 +40,8 @@ class ActiveSession:
 
     row: SessionRow
     account_second_factor: bool
+    account_strength: int
+    """Of the strongest factor that the account has enrolled; 0 without."""
     token_audience: str
     token_expire_time: datetime
 
@@ -70,6 +72,10 @@ class ActiveSession:
     @property
     def second_factor_time(self) -> datetime | None:
         return self.row.second_factor_time
+
+    def strongest_is_recent(self, realm: Realm, now: datetime) -> bool:
+        """Whether a factor as strong as the strongest enrolled was proven in this session just now."""
+        return self.row.factor_strength >= self.account_strength and is_recent(self.row.second_factor_time, realm, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +223,7 @@ class Sessions:
         found = await db_sessions.live(self._pool, realm_id, claims.session_id, claims.epoch, now)
         if found is None:
             raise SessionEnded
-        row, second_factor = found
-        return ActiveSession(row, second_factor, claims.audience, claims.expire_time)
+        return ActiveSession(found.session, found.second_factor, found.strength, claims.audience, claims.expire_time)
 
     async def fresh(self, token: CheckedToken) -> SessionRow:
         """The session of a checked token, by its row: every sign-out that was acknowledged is seen.
@@ -228,7 +233,7 @@ class Sessions:
         found = await db_sessions.live(self._pool, token.realm_id, token.session_id, token.claims.epoch, self._clock())
         if found is None:
             raise SessionEnded
-        return found[0]
+        return found.session
 
     async def refresh(
         self, realm_ids: tuple[RealmId, ...], client_id: str, presented: tokens.RefreshParts, audience: Audience
@@ -417,6 +422,7 @@ async def carry_over(
         aal=row.aal if aal is None else aal,
         auth_time=auth_time or row.auth_time,
         second_factor_time=None if forget_second_factor else row.second_factor_time,
+        factor_strength=0 if forget_second_factor else row.factor_strength,
         rotate=True,
         now=now,
         new_salt=salt,

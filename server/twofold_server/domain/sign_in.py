@@ -15,7 +15,8 @@ from twofold_server.db import outbox as db_outbox
 from twofold_server.db import sign_in as db_sign_in
 from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Pool
-from twofold_server.db.sign_in import Code, Found
+from twofold_server.db.sign_in import Found
+from twofold_server.db.verdicts import Code, NewChallenge
 from twofold_server.domain.attempts import (
     KNOWN,
     UNKNOWN,
@@ -37,7 +38,7 @@ from twofold_server.domain.errors import (
     InvalidSecondFactor,
     Overloaded,
 )
-from twofold_server.domain.factors import Factors, kind_of
+from twofold_server.domain.factors import Factors
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row
 from twofold_server.domain.passwords import Passwords, scheme_of
@@ -234,7 +235,7 @@ class SignIns:
             case "locked":
                 raise AccountLocked
             case "code_exhausted":
-                raise code_refusal(realm, found, kind_of(second_factor) if second_factor else "", bucket, now)
+                raise code_refusal(realm, found, second_factor.kind if second_factor else "", bucket, now)
             case "wrong_code":
                 raise InvalidSecondFactor
         await self._refuse_password(realm, found, identifier_mac, bucket, now)
@@ -253,7 +254,7 @@ class SignIns:
 
     def _challenge(
         self, realm: Realm, found: Found, origin: Origin, audience: str, known: bool, now: datetime
-    ) -> tuple[db_sign_in.NewChallenge, Challenged]:
+    ) -> tuple[NewChallenge, Challenged]:
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()
         ticket_id = uuid7()
@@ -271,7 +272,7 @@ class SignIns:
         )
         kinds = kinds_of(found.factor_kinds, found.backup_codes_left)
         return (
-            db_sign_in.NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time),
+            NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time),
             Challenged(token, binding, expire_time, kinds),
         )
 
@@ -309,5 +310,5 @@ def _budgets(found: Found, second_factor: SecondFactor | None) -> list[Budget | 
     """The budgets of a known account that a sign-in draws on."""
     if found.failures is None or found.wait_until is None:
         return []
-    code = budget_of(found, kind_of(second_factor)) if second_factor is not None and found.second_factor else None
+    code = budget_of(found, second_factor.kind) if second_factor is not None and found.second_factor else None
     return [Budget(found.failures, found.wait_until), code]

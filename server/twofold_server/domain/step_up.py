@@ -17,10 +17,10 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.challenges import Challenge
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow
-from twofold_server.db.sign_in import Code
 from twofold_server.db.tickets import NewTicket
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import KNOWN, Origin, budget_of, choose_bucket, demand_network, hour_of
-from twofold_server.domain.challenges import STEP_UP, Challenged, challenge_place, code_text, demand_code_open, kinds_of
+from twofold_server.domain.challenges import STEP_UP, Challenged, challenge_place, demand_code_open, kinds_of, sent_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     InvalidFields,
@@ -32,7 +32,7 @@ from twofold_server.domain.errors import (
     TwofoldError,
     Violation,
 )
-from twofold_server.domain.factors import Factors, kind_of
+from twofold_server.domain.factors import SLOT, Factors
 from twofold_server.domain.proofs import Proven, SessionProofs, judge_code, prove_second_factor
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn
@@ -77,6 +77,7 @@ class StepUps:
                 aal=row.aal,
                 auth_time=proven.now,
                 second_factor_time=row.second_factor_time,
+                factor_strength=row.factor_strength,
                 rotate=False,
                 now=proven.now,
             )
@@ -143,6 +144,7 @@ class StepUps:
             slot=second_factor.slot if isinstance(second_factor, BackupCode) else None,
             network=origin.client.network,
             hour=hour_of(now),
+            sent_slot=SLOT.get(second_factor.kind),
         )
         if found is None:
             raise TicketNotFound(field="challenge_token")
@@ -151,15 +153,17 @@ class StepUps:
         if refresh_token.session_id != found.session_id:
             raise SessionInvalid(field="refresh_token")
         realm = await self._realms.get(RealmId(found.realm_id))
-        proof = self._keyring.code_mac(found.ticket_id, STEP_UP, "", code_text(second_factor))
+        proof = self._keyring.code_mac(found.ticket_id, STEP_UP, "", second_factor.text)
         if not found.live:
             return await self._again(realm, found, proof, refresh_token, origin)
-        bucket = choose_bucket(realm, found.device_id is not None, [budget_of(found, kind_of(second_factor))], now)
+        bucket = choose_bucket(realm, found.device_id is not None, [budget_of(found, second_factor.kind)], now)
         known = bucket == KNOWN
         if not known:
             demand_network(realm, origin.client, found.network_failures, now)
-        demand_code_open(realm, found, kind_of(second_factor), bucket, now)
-        code = await self._factors.verify(realm, found, second_factor, known_device=known)
+        demand_code_open(realm, found, second_factor.kind, bucket, now)
+        code = await self._factors.verify(
+            realm, found, second_factor, known_device=known, sent=sent_of(self._keyring, found)
+        )
         async with transaction(self._pool) as tx:
             result = await self._judge(tx, realm, found, handle, proof, code, refresh_token, bucket, origin)
         if isinstance(result, TwofoldError):

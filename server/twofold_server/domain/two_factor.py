@@ -29,32 +29,37 @@ from twofold_server.domain.errors import (
     ChangedMeanwhile,
     FactorLimitReached,
     FactorNotFound,
+    InvalidFields,
     LastFactor,
     Overloaded,
     RecentTwoFactorRequired,
+    ResendTooSoon,
     SessionEnded,
     TicketNotFound,
     TwoFactorNotEnrolled,
+    Violation,
 )
-from twofold_server.domain.factors import backup_codes, totp
+from twofold_server.domain.factors import NAME, STRENGTH, backup_codes, email_code, totp
 from twofold_server.domain.factors.backup_codes import BackupCodes
+from twofold_server.domain.factors.kinds import secret_place
 from twofold_server.domain.messages import MessageKind
-from twofold_server.domain.proofs import Proven, SessionProofs, judge_first_code, prove_second_factor
+from twofold_server.domain.proofs import Proven, SessionProofs, judge_first_code, judge_first_sent_code, prove_second_factor
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over, is_recent
-from twofold_server.domain.values import DisplayName, Handle, Password, SecondFactor, TotpCode
+from twofold_server.domain.values import DisplayName, EmailAddress, EmailCode, Handle, Password, SecondFactor, TotpCode
 
 ENROLLMENT: Final = "enrollment"
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An enrolment under way."""
+    """An enrolment under way, with what its kind needs: shown to an app, or sent."""
 
     enrollment_token: str = field(repr=False)
     expire_time: datetime
-    material: totp.Material
+    material: totp.Material | CodeSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class TwoFactor:
         proofs: SessionProofs,
         session_tokens: SessionTokens,
         log: SecurityLog,
+        sending: Sending,
         clock: Clock,
     ) -> None:
         self._pool = pool
@@ -85,6 +91,7 @@ class TwoFactor:
         self._proofs = proofs
         self._tokens = session_tokens
         self._log = log
+        self._sending = sending
         self._clock = clock
 
     async def status(self, session: ActiveSession) -> Status:
@@ -104,31 +111,43 @@ class TwoFactor:
             session.realm_id,
             session.account_id,
             factor_id,
-            name=None if name is None else name.text or totp.NAME,
+            name=None if name is None else name.text,
             preferred=preferred,
         )
         if found is None:
             raise FactorNotFound
         return found
 
-    async def begin(self, realm: Realm, session: ActiveSession, name: DisplayName) -> Begun:
-        """Begin to set up an authenticator app. A new key ends the one of an enrolment that was begun before.
+    async def begin(
+        self, realm: Realm, session: ActiveSession, client_id: str, wanted: EmailAddress | None, name: DisplayName
+    ) -> Begun:
+        """Begin to set up an authenticator app, or codes to the address that is `wanted`.
 
-        Raises FactorLimitReached, SessionEnded.
+        A new key or code ends the one of an enrolment that was begun before. Raises FactorLimitReached, SessionEnded,
+        ResendTooSoon.
         """
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
-        if (
-            await db_factors.count(self._pool, realm.realm_id, session.account_id, totp.KIND)
-            >= realm.settings.max_factors_per_kind
-        ):
-            raise FactorLimitReached
-        seed, material = await totp.begin(self._engine, realm, account.email)
+        kind = totp.KIND if wanted is None else email_code.KIND
+        await self._demand_room(self._pool, realm, session, kind)
         token, handle_hash = tokens.new_secret_token()
-        ticket_id = uuid7()
-        now = self._clock()
-        payload = json.dumps({"kind": totp.KIND, "seed": seed.hex(), "name": name.text or totp.NAME})
+        ticket_id, now = uuid7(), self._clock()
+        begun = {"kind": kind, "name": name.text or NAME[kind]}
+        material: totp.Material | CodeSent
+        if wanted is None:
+            secret, material = await totp.begin(self._engine, realm, account.email)
+            expire_time = now + realm.settings.enrollment_lifetime
+        else:
+            secret = email_code.begin(wanted)
+            subject = Subject(
+                session.account_id, session.account_id, session.epoch, client_id, account.language_code
+            )
+            # By account, not by enrolment: each new one would else buy a message.
+            material = await self._sending.code(realm, kind, wanted.text, subject, {"session_id": str(session.session_id)})
+            if material.destination_changed:
+                raise ResendTooSoon(retry_after=(material.delivery.resend_time - now).total_seconds())
+            begun["sent_id"], expire_time = str(material.ticket_id), material.expire_time
         ticket = NewTicket(
             ticket_id=ticket_id,
             realm_id=realm.realm_id,
@@ -136,9 +155,12 @@ class TwoFactor:
             subject=str(session.account_id),
             handle_hash=handle_hash,
             binding_hash=None,
-            payload=self._keyring.seal(payload.encode(), _place(realm.realm_id, session.account_id, ticket_id)),
+            payload=self._keyring.seal(
+                json.dumps(begun | {"secret": secret.hex()}).encode(),
+                _place(realm.realm_id, session.account_id, ticket_id),
+            ),
             create_time=now,
-            expire_time=now + realm.settings.enrollment_lifetime,
+            expire_time=expire_time,
             account_id=session.account_id,
             epoch=session.epoch,
             session_id=session.session_id,
@@ -152,7 +174,7 @@ class TwoFactor:
         session: ActiveSession,
         origin: Origin,
         handle: Handle,
-        code: TotpCode,
+        code: TotpCode | EmailCode,
         password: Password,
     ) -> Enrolled:
         """Enrol what was begun in this session, with the password and a first code, which is spent.
@@ -174,7 +196,9 @@ class TwoFactor:
         begun = json.loads(
             self._keyring.open(ticket.payload, _place(realm.realm_id, session.account_id, ticket.ticket_id))
         )
-        seed = bytes.fromhex(begun["seed"])
+        kind, secret = begun["kind"], bytes.fromhex(begun["secret"])
+        if code.kind != kind:
+            raise InvalidFields([Violation("proof", "Not of the kind that was begun.")])
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
@@ -183,12 +207,7 @@ class TwoFactor:
             # Enrolled meanwhile by another session: this one has proven no factor, and must first.
             if proven.account.second_factor and not is_recent(proven.session.second_factor_time, realm, proven.now):
                 raise RecentTwoFactorRequired
-            if (
-                await db_factors.count(tx, realm.realm_id, session.account_id, totp.KIND)
-                >= realm.settings.max_factors_per_kind
-            ):
-                raise FactorLimitReached
-            assert step is not None
+            await self._demand_room(tx, realm, session, kind)
             # Spent here, with the effect: a wrong password or code burns no enrolment.
             if not await db_tickets.spend(
                 tx,
@@ -205,14 +224,15 @@ class TwoFactor:
                 realm_id=realm.realm_id,
                 account_id=session.account_id,
                 factor_id=factor_id,
-                kind=totp.KIND,
+                kind=kind,
                 name=begun["name"],
-                secret=self._keyring.seal(seed, totp.place(realm.realm_id, session.account_id, factor_id)),
-                last_step=step,
+                secret=self._keyring.seal(secret, secret_place(realm.realm_id, session.account_id, factor_id)),
+                strength=STRENGTH[kind],
+                last_step=step or 0,
                 now=proven.now,
             )
             row = await prove_second_factor(
-                tx, realm, proven.session, totp.KIND, auth_time=proven.now, rotate=False, now=proven.now
+                tx, realm, proven.session, kind, auth_time=proven.now, rotate=False, now=proven.now
             )
             await self._log.record(
                 tx,
@@ -224,15 +244,26 @@ class TwoFactor:
                 email=proven.account.email,
                 language=proven.account.language_code,
                 params={"name": account.display_name, "factor_name": factor.name, "factor_kind": factor.kind},
-                details={"factor_id": str(factor_id), "factor_kind": totp.KIND},
+                details={"factor_id": str(factor_id), "factor_kind": kind},
             )
             return factor, row
 
-        step = totp.finish(realm, seed, code, now)
-        judge = partial(judge_first_code, realm, session.account_id, totp.KIND, step is not None)
-        factor, row = await self._proofs.demand(realm, session, origin, password, effect, judge=judge)
+        step: int | None = None
+        if isinstance(code, TotpCode):
+            step = totp.finish(realm, secret, code, now)
+            first = partial(judge_first_code, realm, session.account_id, kind, step is not None)
+        else:
+            sent_id = UUID(begun["sent_id"])
+            macs = email_code.finish(self._keyring, sent_id, secret, code)
+            first = partial(judge_first_sent_code, realm, session.account_id, kind, sent_id, macs)
+        factor, row = await self._proofs.demand(realm, session, origin, password, effect, judge=first)
         codes = await self._first_codes(realm, session, account.email, row)
         return Enrolled(factor, codes, SignedIn(row, await self._tokens.access(realm, row, session.token_audience)))
+
+    async def _demand_room(self, db: Connection, realm: Realm, session: ActiveSession, kind: str) -> None:
+        found = await db_factors.count(db, realm.realm_id, session.account_id, kind)
+        if found >= realm.settings.max_factors_per_kind:
+            raise FactorLimitReached
 
     async def _first_codes(
         self, realm: Realm, session: ActiveSession, email: str, row: SessionRow
@@ -361,7 +392,9 @@ class TwoFactor:
         account = await db_accounts.lock(tx, session.realm_id, session.account_id)
         if account is None or account.epoch != session.epoch or account.state != "active":
             raise SessionEnded
-        if account.second_factor != session.account_second_factor:
+        # A stronger factor may have come meanwhile, which this session has not proven.
+        strength = await db_factors.strength(tx, session.realm_id, session.account_id)
+        if account.second_factor != session.account_second_factor or strength > session.account_strength:
             raise ChangedMeanwhile
         locked = await db_sessions.lock(
             tx, session.realm_id, session.account_id, session.session_id, session.epoch, self._clock()

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from typing import NewType, Self
+from typing import ClassVar, NewType, Self
 from uuid import UUID
 
 import email_validator
@@ -138,23 +138,67 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class TotpCode:
-    """Six digits; spaces are forgiven, as apps show codes in two groups."""
+    """Six digits of an app; spaces are forgiven, as apps show codes in two groups."""
 
     digits: str = field(repr=False)
 
+    kind: ClassVar[str] = "totp"
+
+    @property
+    def text(self) -> str:
+        return self.digits
+
     @classmethod
     def parse(cls, text: str) -> Self:
-        if len(text) > 32:
-            raise ValueError("A code has 6 digits.")
-        digits = "".join(text.split())
-        if not digits:
-            raise ValueError("Required.")
-        # isdigit alone takes Arabic-Indic and other digits, which int() would read as well.
-        if not (digits.isascii() and digits.isdigit()):
-            raise ValueError("A code has digits only.")
-        if len(digits) != 6:
-            raise ValueError("A code has 6 digits.")
-        return cls(digits)
+        return cls(_six_digits(text))
+
+
+@dataclass(frozen=True, slots=True)
+class EmailCode:
+    """Six digits that were mailed."""
+
+    digits: str = field(repr=False)
+
+    kind: ClassVar[str] = "email"
+
+    @property
+    def text(self) -> str:
+        return self.digits
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(_six_digits(text))
+
+
+@dataclass(frozen=True, slots=True)
+class SmsCode:
+    """Six digits that came by SMS."""
+
+    digits: str = field(repr=False)
+
+    kind: ClassVar[str] = "sms"
+
+    @property
+    def text(self) -> str:
+        return self.digits
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(_six_digits(text))
+
+
+def _six_digits(text: str) -> str:
+    if len(text) > 32:
+        raise ValueError("A code has 6 digits.")
+    digits = "".join(text.split())
+    if not digits:
+        raise ValueError("Required.")
+    # isdigit alone takes Arabic-Indic and other digits, which int() would read as well.
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError("A code has digits only.")
+    if len(digits) != 6:
+        raise ValueError("A code has 6 digits.")
+    return digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +207,8 @@ class BackupCode:
 
     slot: str
     text: str = field(repr=False)
+
+    kind: ClassVar[str] = "backup_code"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -174,7 +220,10 @@ class BackupCode:
         return cls(found.slot, found.text)
 
 
-SecondFactor = TotpCode | BackupCode
+SentCode = EmailCode | SmsCode
+"""What answers a message; it comes through a challenge alone, since that is what the message was sent for."""
+
+SecondFactor = TotpCode | BackupCode | SentCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,21 @@ class Door:
             self._malformed_session = path
         return cast(tokens.RefreshParts, found)
 
-    def second_factor(self, path: str = "second_factor", *, required: bool) -> values.SecondFactor | None:
-        """A code of either kind; None where the message is missing and not required."""
+    def first_code(self, path: str = "proof") -> values.TotpCode | values.EmailCode:
+        """The code that an enrolment is finished with. Required."""
+        match self.one_of(path):
+            case "email_code":
+                return self.parse("email_code", values.EmailCode.parse)
+            case _:
+                return self.totp_code("totp_code")
+
+    def second_factor(
+        self, path: str = "second_factor", *, required: bool, challenged: bool = False
+    ) -> values.SecondFactor | None:
+        """A code of any kind; None where the message is missing and not required.
+
+        What is sent answers a challenge alone: where there is none (not `challenged`), it is refused by name.
+        """
         message = self._message(path)
         if message is None:
             if required:
@@ -123,8 +136,13 @@ class Door:
                 return self.totp_code(f"{path}.totp_code")
             case "backup_code":
                 return self.parse(f"{path}.backup_code", values.BackupCode.parse)
+            case "email_code" if challenged:
+                return self.parse(f"{path}.email_code", values.EmailCode.parse)
+            case "email_code":
+                self.refuse(f"{path}.email_code", "Answers a challenge alone: StartChallenge sends the code.")
+                return None
             case _:
-                self.refuse(path, "Required: exactly one of totp_code, backup_code.")
+                self.refuse(path, f"Required: exactly one of {', '.join(self._arms(path, 'factor'))}.")
                 return None
 
     def one_of(self, path: str) -> str:

@@ -10,15 +10,29 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto.blocklist import Advice
-from twofold_server.domain.challenges import Challenged
+from twofold_server.domain.challenges import Challenged, Started
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.factors.backup_codes import BackupCodes
+from twofold_server.domain.factors.totp import Material
 from twofold_server.domain.records import AccountRow, FactorRow, RevocationRow, SessionRow, SignInRow
+from twofold_server.domain.sending import CodeSent, Delivery
 from twofold_server.domain.sessions import SignedIn, Tokens
 
 KINDS: Final = {
     "totp": sign_in_pb2.FACTOR_KIND_TOTP,
     "backup_code": sign_in_pb2.FACTOR_KIND_BACKUP_CODE,
+    "email": sign_in_pb2.FACTOR_KIND_EMAIL,
+}
+_DELIVERY_STATES: Final = {
+    "waiting": sign_in_pb2.DELIVERY_STATE_WAITING,
+    "sent": sign_in_pb2.DELIVERY_STATE_SENT,
+    "failed": sign_in_pb2.DELIVERY_STATE_FAILED,
+}
+_DELIVERY_REASONS: Final = {
+    "": sign_in_pb2.DELIVERY_REASON_UNSPECIFIED,
+    "limit_reached": sign_in_pb2.DELIVERY_REASON_LIMIT_REACHED,
+    "refused": sign_in_pb2.DELIVERY_REASON_REFUSED,
+    "expired": sign_in_pb2.DELIVERY_REASON_EXPIRED,
 }
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
@@ -130,6 +144,42 @@ def challenge(result: Challenged) -> sign_in_pb2.SecondFactorChallenge:
         expire_time=timestamp(result.expire_time),
         kinds=[KINDS[kind] for kind in result.kinds],
     )
+
+
+def delivery(found: Delivery) -> sign_in_pb2.Delivery:
+    """How far a message came."""
+    return sign_in_pb2.Delivery(
+        state=_DELIVERY_STATES[found.state],
+        reason=_DELIVERY_REASONS[found.reason],
+        resend_time=timestamp(found.resend_time),
+    )
+
+
+def material(
+    found: Material | CodeSent,
+) -> dict[str, two_factor_pb2.TotpEnrollmentMaterial | two_factor_pb2.EmailEnrollmentMaterial]:
+    """What an enrolment needs, under the name of its arm."""
+    if isinstance(found, Material):
+        return {
+            "totp": two_factor_pb2.TotpEnrollmentMaterial(
+                otpauth_url=found.otpauth_url, qr_code_png=found.qr_code_png, secret=found.secret
+            )
+        }
+    return {
+        "email": two_factor_pb2.EmailEnrollmentMaterial(
+            destination=found.destination, delivery=delivery(found.delivery)
+        )
+    }
+
+
+def started(found: Started) -> two_factor_pb2.StartChallengeResponse:
+    """A challenge whose kind is picked."""
+    packed = two_factor_pb2.StartChallengeResponse(kind=KINDS[found.kind], expire_time=timestamp(found.expire_time))
+    if found.sent is not None:
+        packed.destination = found.sent.destination
+        packed.code_expire_time.CopyFrom(timestamp(found.sent.expire_time))
+        packed.delivery.CopyFrom(delivery(found.sent.delivery))
+    return packed
 
 
 def factor(row: FactorRow) -> two_factor_pb2.Factor:

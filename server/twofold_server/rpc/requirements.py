@@ -23,5 +23,5 @@ def unmet(requirement: int, session: ActiveSession, realm: Realm, now: datetime)
     if requirement == access_pb2.SESSION_REQUIREMENT_ANY:
         return None
     if requirement == access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR and session.account_second_factor:
-        return None if is_recent(session.second_factor_time, realm, now) else RecentTwoFactorRequired()
+        return None if session.strongest_is_recent(realm, now) else RecentTwoFactorRequired()
     return None if is_recent(session.auth_time, realm, now) else RecentPasswordRequired()

@@ -50,17 +50,14 @@ class TwoFactorServicer:
     ) -> two_factor_pb2.BeginEnrollmentResponse:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
-            door.one_of("factor")
+            kind = door.one_of("factor")
+            address = door.email("email.email") if kind == "email" else None
             name = door.display_name("name")
-        begun = await self._two_factor.begin(realm, call.user, name)
+        begun = await self._two_factor.begin(realm, call.user, call.caller.name, address, name)
         return two_factor_pb2.BeginEnrollmentResponse(
             enrollment_token=begun.enrollment_token,
             expire_time=packing.timestamp(begun.expire_time),
-            totp=two_factor_pb2.TotpEnrollmentMaterial(
-                otpauth_url=begun.material.otpauth_url,
-                qr_code_png=begun.material.qr_code_png,
-                secret=begun.material.secret,
-            ),
+            **packing.material(begun.material),
         )
 
     async def FinishEnrollment(
@@ -69,8 +66,7 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             handle = door.handle("enrollment_token")
-            door.one_of("proof")
-            code = door.totp_code("totp_code")
+            code = door.first_code()
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
             client = door.client(call)
@@ -148,10 +144,10 @@ class TwoFactorServicer:
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")
             kind = door.one_of("factor")
-        expire_time = await self._challenges.start(call.realms, handle, binding, kind, call.caller.name)
-        return two_factor_pb2.StartChallengeResponse(
-            kind=packing.KINDS[kind], expire_time=packing.timestamp(expire_time)
-        )
+            named = kind == "email" and request.email.factor_id
+            factor_id = door.identifier("email.factor_id") if named else None
+        started = await self._challenges.start(call.realms, handle, binding, kind, factor_id, call.caller.name)
+        return packing.started(started)
 
     async def FinishChallenge(
         self, request: two_factor_pb2.FinishChallengeRequest, call: Call
@@ -159,7 +155,7 @@ class TwoFactorServicer:
         with reading(request) as door:
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")
-            second_factor = door.second_factor("second_factor", required=True)
+            second_factor = door.second_factor("second_factor", required=True, challenged=True)
             client = door.client(call)
         assert second_factor is not None
         origin = Origin(call.caller.name, client)

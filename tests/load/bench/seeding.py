@@ -19,7 +19,7 @@ from twofold_server.db.pool import Pool, open_pool
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Callers, Grant, Role
 from twofold_server.domain.clock import system_clock
-from twofold_server.domain.factors import totp
+from twofold_server.domain.factors.kinds import secret_place
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sessions import SessionTokens
@@ -151,7 +151,7 @@ async def _copy_users(world: World, users: Sequence[User], hashed: bytes) -> Non
 
 def _sealed_seed(keyring: Keyring, user: User) -> bytes:
     assert user.factor_id is not None
-    return keyring.seal(user.seed, totp.place(REALM, user.account_id, user.factor_id))
+    return keyring.seal(user.seed, secret_place(REALM, user.account_id, user.factor_id))
 
 
 def _session(user: User) -> Live:
@@ -159,7 +159,7 @@ def _session(user: User) -> Live:
     return Live(
         SessionRow(
             session_id=uuid7(), realm_id=REALM, account_id=user.account_id, device_id=user.device_id, client_id=CLIENT,
-            epoch=1, audience="twofold", amr=["pwd"], aal=1, auth_time=now, second_factor_time=None,
+            epoch=1, audience="twofold", amr=["pwd"], aal=1, auth_time=now, second_factor_time=None, factor_strength=0,
             ip_address="198.51.100.7", user_agent="Bench/1.0", create_time=now, rotated_time=now,
             expire_time=now + timedelta(days=30),
         ),

@@ -17,7 +17,7 @@ from twofold_server.crypto import tokens
 from twofold_server.db import sign_in
 from twofold_server.db.migrate import migrate
 from twofold_server.db.pool import Pool, open_pool
-from twofold_server.db.sign_in import Code
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import KNOWN, Origin, attempt, hour_of
 from twofold_server.domain.clock import system_clock
 from twofold_server.domain.new_sessions import details_of, new_device, new_session

@@ -55,6 +55,20 @@ class TotpEnrollment(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class EmailEnrollment(_message.Message):
+    __slots__ = ("email",)
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    def __init__(self, email: _Optional[str] = ...) -> None: ...
+
+class EmailEnrollmentMaterial(_message.Message):
+    __slots__ = ("destination", "delivery")
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    destination: str
+    delivery: _sign_in_pb2.Delivery
+    def __init__(self, destination: _Optional[str] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
+
 class TotpEnrollmentMaterial(_message.Message):
     __slots__ = ("otpauth_url", "qr_code_png", "secret")
     OTPAUTH_URL_FIELD_NUMBER: _ClassVar[int]
@@ -66,34 +80,40 @@ class TotpEnrollmentMaterial(_message.Message):
     def __init__(self, otpauth_url: _Optional[str] = ..., qr_code_png: _Optional[bytes] = ..., secret: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentRequest(_message.Message):
-    __slots__ = ("totp", "name")
+    __slots__ = ("totp", "email", "name")
     TOTP_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     totp: TotpEnrollment
+    email: EmailEnrollment
     name: str
-    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentResponse(_message.Message):
-    __slots__ = ("enrollment_token", "expire_time", "totp")
+    __slots__ = ("enrollment_token", "expire_time", "totp", "email")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     TOTP_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     expire_time: _timestamp_pb2.Timestamp
     totp: TotpEnrollmentMaterial
-    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ...) -> None: ...
+    email: EmailEnrollmentMaterial
+    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollmentMaterial, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentRequest(_message.Message):
-    __slots__ = ("enrollment_token", "totp_code", "reauthentication", "client")
+    __slots__ = ("enrollment_token", "totp_code", "email_code", "reauthentication", "client")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
     REAUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     totp_code: str
+    email_code: str
     reauthentication: _sign_in_pb2.Reauthentication
     client: _sign_in_pb2.ClientContext
-    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentResponse(_message.Message):
     __slots__ = ("factor", "backup_codes", "signed_in")
@@ -181,25 +201,39 @@ class BackupCodeChallenge(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class EmailChallenge(_message.Message):
+    __slots__ = ("factor_id",)
+    FACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    factor_id: str
+    def __init__(self, factor_id: _Optional[str] = ...) -> None: ...
+
 class StartChallengeRequest(_message.Message):
-    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code")
+    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code", "email")
     CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
     TOTP_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
     challenge_token: str
     challenge_binding: str
     totp: TotpChallenge
     backup_code: BackupCodeChallenge
-    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ...) -> None: ...
+    email: EmailChallenge
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ..., email: _Optional[_Union[EmailChallenge, _Mapping]] = ...) -> None: ...
 
 class StartChallengeResponse(_message.Message):
-    __slots__ = ("kind", "expire_time")
+    __slots__ = ("kind", "expire_time", "destination", "code_expire_time", "delivery")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    CODE_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
     kind: _sign_in_pb2.FactorKind
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    destination: str
+    code_expire_time: _timestamp_pb2.Timestamp
+    delivery: _sign_in_pb2.Delivery
+    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., destination: _Optional[str] = ..., code_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
 
 class FinishChallengeRequest(_message.Message):
     __slots__ = ("challenge_token", "challenge_binding", "second_factor", "refresh_token", "client")

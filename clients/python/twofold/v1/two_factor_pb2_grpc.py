@@ -93,7 +93,8 @@ class TwoFactorServiceServicer(object):
     def BeginEnrollment(self, request, context):
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+        Retry: safe; a repeat makes a new key or code and ends the one before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,9 +162,11 @@ class TwoFactorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StartChallenge(self, request, context):
-        """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
+        """Picks the kind of factor to answer a challenge with, and sends a code where the kind has one to send. Optional for TOTP and
+        backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
+        sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

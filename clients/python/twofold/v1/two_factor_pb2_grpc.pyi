@@ -42,7 +42,8 @@ class TwoFactorServiceStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+    Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
     FinishEnrollment: grpc.UnaryUnaryMultiCallable[
@@ -110,9 +111,11 @@ class TwoFactorServiceStub:
         twofold.v1.two_factor_pb2.StartChallengeRequest,
         twofold.v1.two_factor_pb2.StartChallengeResponse,
     ]
-    """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
+    """Picks the kind of factor to answer a challenge with, and sends a code where the kind has one to send. Optional for TOTP and
+    backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
+    sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
     """
 
     FinishChallenge: grpc.UnaryUnaryMultiCallable[
@@ -150,7 +153,8 @@ class TwoFactorServiceAsyncStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+    Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
     FinishEnrollment: grpc.aio.UnaryUnaryMultiCallable[
@@ -218,9 +222,11 @@ class TwoFactorServiceAsyncStub:
         twofold.v1.two_factor_pb2.StartChallengeRequest,
         twofold.v1.two_factor_pb2.StartChallengeResponse,
     ]
-    """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
+    """Picks the kind of factor to answer a challenge with, and sends a code where the kind has one to send. Optional for TOTP and
+    backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
+    sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
     """
 
     FinishChallenge: grpc.aio.UnaryUnaryMultiCallable[
@@ -262,7 +268,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.BeginEnrollmentResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.BeginEnrollmentResponse]]:
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+        Retry: safe; a repeat makes a new key or code and ends the one before.
         """
 
     @abc.abstractmethod
@@ -344,9 +351,11 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.two_factor_pb2.StartChallengeRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.two_factor_pb2.StartChallengeResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.StartChallengeResponse]]:
-        """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
+        """Picks the kind of factor to answer a challenge with, and sends a code where the kind has one to send. Optional for TOTP and
+        backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
+        sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
         """
 
     @abc.abstractmethod

@@ -1,9 +1,8 @@
 """Second factors: one module per kind, all of one shape, and the one place where a code is matched.
 
 Each kind states what it proves: `AMR` (RFC 8176), `AAL` (NIST SP 800-63B-4), `CHANNEL` and `STRENGTH` (the higher,
-the stronger), and offers `begin` and `finish` (enrolment), `challenge` (what is sent: nothing so far) and `verify`
-(what a code matches). A verdict is no verdict before the statement that counts it: `verify` only tells what that
-statement is given.
+the stronger), and offers `begin` and `finish` (enrolment), `challenge` (what is sent) and `verify` (what a code
+matches). A verdict is no verdict before the statement that counts it: `verify` only tells what that statement is given.
 """
 
 from __future__ import annotations
@@ -12,14 +11,23 @@ from typing import Final
 
 from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db.sign_in import Code
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.factors import backup_codes, totp
-from twofold_server.domain.factors.kinds import Enrolled
+from twofold_server.domain.factors import backup_codes, email_code, totp
+from twofold_server.domain.factors.kinds import Enrolled, Sent
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import BackupCode, SecondFactor
+from twofold_server.domain.values import BackupCode, EmailCode, SecondFactor, SmsCode
 
-AMR: Final = {totp.KIND: totp.AMR, backup_codes.KIND: backup_codes.AMR}
+AMR: Final = {totp.KIND: totp.AMR, backup_codes.KIND: backup_codes.AMR, email_code.KIND: email_code.AMR}
+AAL: Final = {totp.KIND: totp.AAL, backup_codes.KIND: backup_codes.AAL, email_code.KIND: email_code.AAL}
+STRENGTH: Final = {
+    totp.KIND: totp.STRENGTH,
+    backup_codes.KIND: backup_codes.STRENGTH,
+    email_code.KIND: email_code.STRENGTH,
+}
+NAME: Final = {totp.KIND: totp.NAME, email_code.KIND: email_code.NAME}
+SLOT: Final = {email_code.KIND: email_code.SLOT}
+"""Of the kinds that something is sent for."""
 
 
 class Factors:
@@ -31,14 +39,22 @@ class Factors:
         self._clock = clock
 
     async def verify(
-        self, realm: Realm, enrolled: Enrolled, second_factor: SecondFactor, *, known_device: bool
+        self,
+        realm: Realm,
+        enrolled: Enrolled,
+        second_factor: SecondFactor,
+        *,
+        known_device: bool,
+        sent: Sent | None = None,
     ) -> Code:
         """Tell what a code matches, for the statement that judges it. Raises Overloaded."""
-        if isinstance(second_factor, BackupCode):
-            return await backup_codes.verify(self._keyring, self._engine, realm, enrolled, second_factor, known_device)
+        match second_factor:
+            case BackupCode():
+                return await backup_codes.verify(
+                    self._keyring, self._engine, realm, enrolled, second_factor, known_device
+                )
+            case EmailCode():
+                return email_code.verify(self._keyring, second_factor, sent)
+            case SmsCode():
+                return Code("given", second_factor.kind)
         return totp.verify(self._keyring, realm, enrolled, second_factor, self._clock())
-
-
-def kind_of(second_factor: SecondFactor) -> str:
-    """The kind of a code."""
-    return backup_codes.KIND if isinstance(second_factor, BackupCode) else totp.KIND

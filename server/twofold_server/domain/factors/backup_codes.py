@@ -12,7 +12,7 @@ from uuid import UUID
 from twofold_server.crypto import backup_codes
 from twofold_server.crypto.hash_engine import HashEngine, HashQueueFull
 from twofold_server.crypto.keyring import Keyring, Place
-from twofold_server.db.sign_in import Code
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.errors import Overloaded
 from twofold_server.domain.factors.kinds import Enrolled
 from twofold_server.domain.realms import Realm

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from uuid import UUID
+
+from twofold_server.crypto.keyring import Place
 
 
 class Enrolled(Protocol):
@@ -21,3 +24,27 @@ class Enrolled(Protocol):
     def backup_hash(self) -> bytes | None: ...
     @property
     def backup_set_id(self) -> UUID | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent for a challenge and still waits for its answer; `payload` is the kind's own."""
+
+    ticket_id: UUID
+    payload: dict[str, Any] = field(repr=False)
+
+
+def of_kind(enrolled: Enrolled, kind: str) -> list[tuple[UUID, bytes]]:
+    """The id and sealed secret of each factor of a kind, the preferred one first."""
+    together = zip(enrolled.factor_ids or (), enrolled.factor_kinds or (), enrolled.factor_secrets or (), strict=True)
+    return [(factor_id, secret) for factor_id, found, secret in together if found == kind]
+
+
+def secret_place(realm_id: str, account_id: UUID | None, factor_id: UUID) -> Place:
+    """Where a factor's secret is sealed for."""
+    return Place("factors", "secret", realm_id, str(account_id), str(factor_id))
+
+
+def sent_place(realm_id: str, account_id: UUID | None, ticket_id: UUID) -> Place:
+    """Where the payload of what was sent is sealed for."""
+    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

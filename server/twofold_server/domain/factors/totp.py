@@ -9,10 +9,10 @@ from uuid import UUID
 
 from twofold_server.crypto import otp
 from twofold_server.crypto.hash_engine import HashEngine, HashQueueFull
-from twofold_server.crypto.keyring import Keyring, Place
-from twofold_server.db.sign_in import Code
+from twofold_server.crypto.keyring import Keyring
+from twofold_server.db.verdicts import Code
 from twofold_server.domain.errors import Overloaded
-from twofold_server.domain.factors.kinds import Enrolled
+from twofold_server.domain.factors.kinds import Enrolled, of_kind, secret_place
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import TotpCode
 
@@ -57,18 +57,9 @@ def challenge() -> None:
 def verify(keyring: Keyring, realm: Realm, enrolled: Enrolled, code: TotpCode, now: datetime) -> Code:
     """Tell which of the account's seeds gives the code, and for which step."""
     matched: tuple[UUID, int] | None = None
-    for factor_id, kind, sealed in zip(
-        enrolled.factor_ids or (), enrolled.factor_kinds or (), enrolled.factor_secrets or (), strict=True
-    ):
-        if kind != KIND:
-            continue
-        seed = keyring.open(sealed, place(realm.realm_id, enrolled.account_id, factor_id))
+    for factor_id, sealed in of_kind(enrolled, KIND):
+        seed = keyring.open(sealed, secret_place(realm.realm_id, enrolled.account_id, factor_id))
         step = otp.matching_step(seed, code.digits, now, drift_steps=realm.settings.totp_drift_steps)
         if step is not None and matched is None:
             matched = (factor_id, step)
     return Code("given", KIND, *(matched or (None, None)))
-
-
-def place(realm_id: str, account_id: UUID | None, factor_id: UUID) -> Place:
-    """Where a seed is sealed for."""
-    return Place("factors", "secret", realm_id, str(account_id), str(factor_id))
