@@ -87,6 +87,13 @@ class InvalidSecondFactor(TwofoldError):
     status = "UNAUTHENTICATED"
 
 
+class InvalidCode(TwofoldError):
+    """The code is wrong. After five wrong ones, ask for another."""
+
+    reason = "INVALID_CODE"
+    status = "UNAUTHENTICATED"
+
+
 class SecondFactorRequired(TwofoldError):
     """A second factor is enrolled: send a code with this call."""
 

@@ -221,8 +221,6 @@ class TwoFactor:
                 origin,
                 "factor_added",
                 MessageKind.FACTOR_ADDED if proven.account.second_factor else MessageKind.TWO_FACTOR_ENABLED,
-                email=proven.account.email,
-                language=proven.account.language_code,
                 params={"name": account.display_name, "factor_name": factor.name, "factor_kind": factor.kind},
                 details={"factor_id": str(factor_id), "factor_kind": totp.KIND},
             )
@@ -264,7 +262,9 @@ class TwoFactor:
     async def remove(self, realm: Realm, session: ActiveSession, origin: Origin, factor_id: UUID) -> None:
         """Remove one factor of several. Raises FactorNotFound, LastFactor, SessionEnded."""
         async with transaction(self._pool) as tx:
-            account = await self._lock(tx, session)
+            await self._lock(tx, session)
+            # As they are before: the mailbox or number of the factor that goes is told as well.
+            told = await self._log.destinations(tx, realm, session.account_id)
             factor = await db_factors.remove(tx, realm.realm_id, session.account_id, factor_id)
             if factor is None:
                 raise FactorNotFound
@@ -277,8 +277,7 @@ class TwoFactor:
                 origin,
                 "factor_removed",
                 MessageKind.FACTOR_REMOVED,
-                email=account.email,
-                language=account.language_code,
+                told=told,
                 params={"factor_name": factor.name, "factor_kind": factor.kind},
                 details={"factor_id": str(factor_id), "factor_kind": factor.kind},
             )
@@ -310,8 +309,6 @@ class TwoFactor:
                 origin,
                 "backup_codes_changed",
                 MessageKind.BACKUP_CODES_CHANGED,
-                email=locked.email,
-                language=locked.language_code,
                 params={"name": account.display_name},
             )
         return codes
@@ -326,6 +323,7 @@ class TwoFactor:
         """
 
         async def effect(tx: Connection, proven: Proven) -> CarriedOver:
+            told = await self._log.destinations(tx, realm, session.account_id)
             await db_factors.remove_all(tx, realm.realm_id, session.account_id)
             carried = await carry_over(
                 tx,
@@ -344,8 +342,7 @@ class TwoFactor:
                 origin,
                 "two_factor_disabled",
                 MessageKind.TWO_FACTOR_DISABLED,
-                email=proven.account.email,
-                language=proven.account.language_code,
+                told=told,
             )
             return carried
 

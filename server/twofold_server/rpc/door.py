@@ -69,6 +69,14 @@ class Door:
         """An e-mail address. Required."""
         return self.parse(path, values.EmailAddress.parse)
 
+    def phone_number(self, path: str = "phone_number") -> values.PhoneNumber:
+        """A number that can receive text messages. Required."""
+        return self.parse(path, values.PhoneNumber.parse)
+
+    def short_code(self, path: str = "code") -> values.ShortCode:
+        """A code that was sent. Required."""
+        return self.parse(path, values.ShortCode.parse)
+
     def password(self, path: str = "password") -> values.Password:
         """A password that somebody claims. Required."""
         return self.parse(path, values.Password.parse)

@@ -12,7 +12,9 @@ from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto.blocklist import Advice
 from twofold_server.domain.challenges import Challenged
 from twofold_server.domain.checked_tokens import CheckedToken
+from twofold_server.domain.deliveries import Delivery, DeliveryState, Refusal
 from twofold_server.domain.factors.backup_codes import BackupCodes
+from twofold_server.domain.phone_numbers import VerifiedNumber
 from twofold_server.domain.records import AccountRow, FactorRow, RevocationRow, SessionRow, SignInRow
 from twofold_server.domain.sessions import SignedIn, Tokens
 
@@ -25,6 +27,21 @@ _RESULTS: Final = {
     "challenged": account_pb2.SIGN_IN_RESULT_CHALLENGED,
     "wrong_password": account_pb2.SIGN_IN_RESULT_WRONG_PASSWORD,
     "wrong_code": account_pb2.SIGN_IN_RESULT_WRONG_SECOND_FACTOR,
+}
+_DELIVERY_STATES: Final = {
+    DeliveryState.WAITING: sign_in_pb2.DELIVERY_STATE_WAITING,
+    DeliveryState.SENT: sign_in_pb2.DELIVERY_STATE_SENT,
+    DeliveryState.EXPIRED: sign_in_pb2.DELIVERY_STATE_EXPIRED,
+    DeliveryState.REFUSED: sign_in_pb2.DELIVERY_STATE_REFUSED,
+}
+_DELIVERY_REASONS: Final = {
+    Refusal.OVER_BUDGET: sign_in_pb2.DELIVERY_REASON_OVER_BUDGET,
+    Refusal.SPEND_CAP: sign_in_pb2.DELIVERY_REASON_SPEND_CAP,
+    Refusal.COUNTRY_NOT_SERVED: sign_in_pb2.DELIVERY_REASON_COUNTRY_NOT_SERVED,
+    Refusal.PROVIDER_REFUSED: sign_in_pb2.DELIVERY_REASON_PROVIDER_REFUSED,
+    Refusal.ADDRESS_UNREACHABLE: sign_in_pb2.DELIVERY_REASON_ADDRESS_UNREACHABLE,
+    Refusal.CHANNEL_NOT_CONFIGURED: sign_in_pb2.DELIVERY_REASON_CHANNEL_NOT_CONFIGURED,
+    Refusal.FAILED: sign_in_pb2.DELIVERY_REASON_FAILED,
 }
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,9 +61,9 @@ def timestamp(time: datetime) -> Timestamp:
     return Timestamp(seconds=since.days * 86400 + since.seconds, nanos=since.microseconds * 1000)
 
 
-def account(row: AccountRow) -> account_pb2.Account:
-    """An account."""
-    return account_pb2.Account(
+def account(row: AccountRow, number: VerifiedNumber | None = None) -> account_pb2.Account:
+    """An account, with its verified number where that is shown."""
+    packed = account_pb2.Account(
         account_id=str(row.account_id),
         realm_id=row.realm_id,
         email=row.email,
@@ -54,6 +71,19 @@ def account(row: AccountRow) -> account_pb2.Account:
         language_code=row.language_code,
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
+    )
+    if number is not None:
+        packed.phone_number = number.text
+        packed.phone_number_verify_time.CopyFrom(timestamp(number.verify_time))
+    return packed
+
+
+def delivery(told: Delivery) -> sign_in_pb2.Delivery:
+    """What became of a message."""
+    return sign_in_pb2.Delivery(
+        state=_DELIVERY_STATES[told.state],
+        reason=sign_in_pb2.DELIVERY_REASON_UNSPECIFIED if told.reason is None else _DELIVERY_REASONS[told.reason],
+        resend_time=timestamp(told.resend_time),
     )
 
 
