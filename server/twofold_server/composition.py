@@ -10,22 +10,23 @@ from google.protobuf.descriptor import ServiceDescriptor
 from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.pool import Pool
-from twofold_server.delivery.files import FileSender
 from twofold_server.delivery.letters import Letters
-from twofold_server.delivery.mail import Sender
 from twofold_server.delivery.outbox import OutboxWorker
+from twofold_server.delivery.providers import mail_providers, sms_providers
 from twofold_server.delivery.rendering import Templates
-from twofold_server.delivery.smtp import SmtpSender, SmtpServer
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.callers import Callers
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
+from twofold_server.domain.devices import Devices
 from twofold_server.domain.factors import Factors
 from twofold_server.domain.messages import Messages
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.passwords import Passwords
+from twofold_server.domain.phone_numbers import PhoneNumbers
 from twofold_server.domain.proofs import SessionProofs
+from twofold_server.domain.realm_texts import RealmTexts
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.security_log import SecurityLog
@@ -35,6 +36,7 @@ from twofold_server.domain.sign_in import SignIns
 from twofold_server.domain.sign_up import SignUps
 from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
+from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
 from twofold_server.jobs import Retention
 from twofold_server.rpc.account import AccountServicer
@@ -62,11 +64,13 @@ class Services:
 
 
 def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine, clock: Clock) -> Services:
-    """Join the parts. Raises ValueError for mail settings that make no sender."""
+    """Join the parts. Raises ValueError for settings that make no sender of mail or text messages."""
     realms = Realms(pool, clock, issuer=settings.issuer)
     callers = Callers(pool, clock, development=settings.development)
     messages = Messages(keyring, clock)
-    log = SecurityLog(messages, clock)
+    mail, sms = mail_providers(settings, clock), sms_providers(settings, clock)
+    text_messages = TextMessages(keyring, configured=sms.configured)
+    log = SecurityLog(keyring, messages, text_messages, clock)
     pages = Pages(keyring)
 
     passwords = Passwords(pool, keyring, engine)
@@ -79,18 +83,20 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
     sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
     sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
-    sending = Sending(pool, keyring, messages, clock)
+    sending = Sending(pool, keyring, messages, text_messages, clock)
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
-    accounts = Accounts(pool, passwords, proofs, tokens, messages, log, clock)
+    phone_numbers = PhoneNumbers(pool, keyring, messages, text_messages, log, clock)
+    accounts = Accounts(pool, passwords, proofs, tokens, log, clock)
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, sending, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
-    letters = Letters(pool, messages, Templates(settings.mail_templates_directory), settings.mail_from, clock)
-    outbox = OutboxWorker(pool, letters=letters, realms=realms.get, sender=_sender(settings), clock=clock)
+    templates = Templates(settings.mail_templates_directory)
+    letters = Letters(pool, messages, templates, settings.mail_from, clock, RealmTexts(pool, clock).get)
+    outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, clock=clock)
 
     servicers = (
-        AccountServicer(realms, sign_ups, sign_ins, accounts, pages),
-        TwoFactorServicer(realms, two_factor, challenges, step_ups, pages),
+        AccountServicer(realms, sign_ups, sign_ins, accounts, phone_numbers, pages),
+        TwoFactorServicer(realms, two_factor, challenges, step_ups, Devices(pool, clock), pages),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
@@ -104,23 +110,4 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         outbox,
         contract,
         jobs={"outbox": outbox.run, "retention": Retention(pool, clock).run, "revocations": revocations.run},
-    )
-
-
-def _sender(settings: Settings) -> Sender:
-    if settings.smtp_host is None:
-        directory = settings.mail_files
-        if directory is None:
-            raise ValueError("no mail relay, and no folder for mail")
-        return FileSender(directory)
-    password = settings.smtp_password.get_secret_value() if settings.smtp_password is not None else ""
-    return SmtpSender(
-        SmtpServer(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            security=settings.smtp_security,
-            username=settings.smtp_username or "",
-            password=password,
-            timeout_seconds=settings.smtp_timeout,
-        )
     )

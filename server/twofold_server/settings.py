@@ -118,6 +118,47 @@ class Settings(BaseSettings):
     smtp_password: Annotated[SecretStr | None, Field(description="Removed from the environment once read.")] = None
     smtp_timeout: Annotated[float, Field(gt=0, le=300, description="Seconds for each step with the relay.")] = 30.0
 
+    smtp_fallback_urls: Annotated[
+        tuple[SecretStr, ...],
+        Field(
+            description="Relays to try in turn where smtp_host is down: smtp://user:password@host:587 (STARTTLS) or "
+            "smtps://user:password@host:465, percent-encoded. JSON list, removed once read. Default: none."
+        ),
+    ] = ()
+
+    # Text messages
+    sms_providers: Annotated[
+        tuple[Literal["gateway", "twilio"], ...],
+        Field(
+            description="Who sends text messages, in the order of trying: `gateway`, `twilio`. JSON list. Default: "
+            "none, and files beside the mails where mail is written as files."
+        ),
+    ] = ()
+    sms_gateway_url: Annotated[
+        str | None, Field(description="Where docs/delivery.md's signed JSON is posted: https, or see http_allowed.")
+    ] = None
+    sms_gateway_key: Annotated[
+        SecretStr | None, Field(description="Signs it: 32 characters at least. Removed once read.")
+    ] = None
+    sms_gateway_sender: Annotated[str, Field(max_length=32, description="`from` of that JSON. Default: empty.")] = ""
+    twilio_account_sid: Annotated[str | None, Field(description="AC and 32 hex digits. Demanded with twilio.")] = None
+    twilio_auth_token: Annotated[SecretStr | None, Field(description="Of that account. Removed once read.")] = None
+    twilio_sender: Annotated[
+        str | None, Field(description="Number in E.164, name, or a messaging service's SID. Demanded with twilio.")
+    ] = None
+
+    # Calls to others
+    http_allowed: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Origins that may be called though they are not https or not at a global address: scheme, "
+            "host and port, such as http://127.0.0.1:8080. JSON list. Default: none (OWASP SSRF)."
+        ),
+    ] = ()
+    http_ca_file: Annotated[
+        Path | None, Field(description="PEM certificates that vouch for the called, in place of the system's.")
+    ] = None
+
     # Hashing
     argon2_memory_kib: Annotated[
         int, Field(ge=8, le=65536, description="KiB for one hash. Default 19456 (OWASP); ceiling 64 MiB.")
@@ -220,7 +261,22 @@ class Settings(BaseSettings):
             raise ValueError("set one of TWOFOLD_SMTP_HOST and TWOFOLD_MAIL_DIRECTORY")
         if self.smtp_host is not None and "mail_from" not in self.model_fields_set:
             raise ValueError("TWOFOLD_SMTP_HOST needs TWOFOLD_MAIL_FROM")
+        if self.smtp_fallback_urls and self.smtp_host is None:
+            raise ValueError("TWOFOLD_SMTP_FALLBACK_URLS needs TWOFOLD_SMTP_HOST")
+        self._demand_sms_providers()
         return self
+
+    def _demand_sms_providers(self) -> None:
+        if len(set(self.sms_providers)) != len(self.sms_providers):
+            raise ValueError("TWOFOLD_SMS_PROVIDERS names one twice")
+        if "gateway" in self.sms_providers and not (self.sms_gateway_url and self.sms_gateway_key):
+            raise ValueError("the gateway of TWOFOLD_SMS_PROVIDERS needs TWOFOLD_SMS_GATEWAY_URL and _KEY")
+        if "twilio" in self.sms_providers and not (
+            self.twilio_account_sid and self.twilio_auth_token and self.twilio_sender
+        ):
+            raise ValueError(
+                "twilio in TWOFOLD_SMS_PROVIDERS needs TWOFOLD_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _SENDER"
+            )
 
     def _demand_loopback(self) -> None:
         for address in (self.listen, self.mtls_listen):
@@ -277,7 +333,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-_SECRETS: Final = ("TWOFOLD_MASTER_KEY", "TWOFOLD_SMTP_PASSWORD", "TWOFOLD_DATABASE_URL", "DATABASE_URL")
+_SECRETS: Final = (
+    "TWOFOLD_MASTER_KEY",
+    "TWOFOLD_SMTP_PASSWORD",
+    "TWOFOLD_SMTP_FALLBACK_URLS",
+    "TWOFOLD_SMS_GATEWAY_KEY",
+    "TWOFOLD_TWILIO_AUTH_TOKEN",
+    "TWOFOLD_DATABASE_URL",
+    "DATABASE_URL",
+)
 
 
 def load() -> Settings:

@@ -12,10 +12,12 @@ from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import outbox, tickets
 from twofold_server.db.pool import Pool
+from twofold_server.delivery.failover import FailOver, Provider
 from twofold_server.delivery.letters import Letters
 from twofold_server.delivery.mail import Mail, Sender
 from twofold_server.delivery.outbox import OutboxWorker
 from twofold_server.delivery.rendering import Templates
+from twofold_server.delivery.sms import Sms
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.values import EmailAddress, RealmId
@@ -34,13 +36,27 @@ class RecordingSender:
         self.gate.set()
         self.reached = asyncio.Event()
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, /) -> None:
         """Wait for the gate, fail as told, or take the mail."""
         self.reached.set()
         await self.gate.wait()
         if self.faults:
             raise self.faults.pop(0)
         self.mails.append(mail)
+
+
+class RecordingSmsSender:
+    """Keeps the text messages that it is given; `faults` are raised first, one a message."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self.messages: list[Sms] = []
+        self.faults = list(faults)
+
+    async def send(self, message: Sms, /) -> None:
+        """Fail as told, or take the message."""
+        if self.faults:
+            raise self.faults.pop(0)
+        self.messages.append(message)
 
 
 @dataclass
@@ -51,6 +67,7 @@ class Post:
     clock: Callable[[], datetime]
     keyring: Keyring = field(default_factory=lambda: Keyring.from_text(Keyring.generate()))
     sender: RecordingSender = field(default_factory=RecordingSender)
+    sms: RecordingSmsSender = field(default_factory=RecordingSmsSender)
 
     def __post_init__(self) -> None:
         self.messages = Messages(self.keyring, self.clock)
@@ -63,7 +80,8 @@ class Post:
             pool,
             letters=Letters(pool, self.messages, TEMPLATES, "no-reply@twofold.test", self.clock),
             realms=Realms(pool, self.clock, issuer="https://twofold.test").get,
-            sender=sender or self.sender,
+            mail=FailOver([Provider("relay", sender or self.sender)], self.clock),
+            sms=FailOver([Provider("gateway", self.sms)], self.clock),
             clock=self.clock,
             concurrency=concurrency,
         )

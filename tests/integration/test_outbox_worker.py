@@ -92,7 +92,7 @@ async def test_a_dead_senders_messages_are_sent_when_its_lease_ends(post: Post, 
     slow.gate.clear()
     other = asyncio.create_task(post.worker(slow).run_once())
     await slow.reached.wait()
-    assert not await outbox.mark_sent(post.pool, claimed, clock())
+    assert not await outbox.mark_sent(post.pool, claimed, "relay", clock())
     assert not await outbox.end(post.pool, claimed, "dead", "late", clock())
     assert not await outbox.retry_later(post.pool, claimed, "late", clock())
     assert await post.state(outbox_id) == "waiting"

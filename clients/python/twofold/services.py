@@ -25,6 +25,8 @@ class Accounts(AsyncService):
     GetAccount: AsyncMethod[account_pb2.GetAccountRequest, account_pb2.GetAccountResponse]
     UpdateAccount: AsyncMethod[account_pb2.UpdateAccountRequest, account_pb2.UpdateAccountResponse]
     ChangePassword: AsyncMethod[account_pb2.ChangePasswordRequest, account_pb2.ChangePasswordResponse]
+    ChangePhoneNumber: AsyncMethod[account_pb2.ChangePhoneNumberRequest, account_pb2.ChangePhoneNumberResponse]
+    ConfirmPhoneNumber: AsyncMethod[account_pb2.ConfirmPhoneNumberRequest, account_pb2.ConfirmPhoneNumberResponse]
     DeleteAccount: AsyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
     ListSignIns: AsyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
 
@@ -41,6 +43,8 @@ class SyncAccounts(SyncService):
     GetAccount: SyncMethod[account_pb2.GetAccountRequest, account_pb2.GetAccountResponse]
     UpdateAccount: SyncMethod[account_pb2.UpdateAccountRequest, account_pb2.UpdateAccountResponse]
     ChangePassword: SyncMethod[account_pb2.ChangePasswordRequest, account_pb2.ChangePasswordResponse]
+    ChangePhoneNumber: SyncMethod[account_pb2.ChangePhoneNumberRequest, account_pb2.ChangePhoneNumberResponse]
+    ConfirmPhoneNumber: SyncMethod[account_pb2.ConfirmPhoneNumberRequest, account_pb2.ConfirmPhoneNumberResponse]
     DeleteAccount: SyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
     ListSignIns: SyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from twofold_server.db.pool import JOB_SECONDS, Connection
 
 End = Literal["expired", "superseded", "over_budget", "dead"]
+Channel = Literal["email", "sms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,15 @@ class OutboxRow:
     create_time: datetime
     due_time: datetime
     expire_time: datetime
+    channel: Channel = "email"
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message held by lease. `claim` must be shown to settle it; `attempts` counts this one too."""
+    """A message held by lease. `claim` must be shown to settle it; `attempts` counts this one too.
+
+    `provider`: who may have it from an attempt before.
+    """
 
     outbox_id: UUID
     realm_id: str
@@ -42,6 +47,19 @@ class Claimed:
     expire_time: datetime
     attempts: int
     claim: UUID
+    channel: Channel = "email"
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a message came: `refusal` as the contract names it, `failure` why the last attempt failed."""
+
+    outbox_id: UUID
+    state: str
+    refusal: str | None
+    failure: str | None
+    create_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +72,15 @@ class QueueDepth:
 
 
 async def insert(db: Connection, row: OutboxRow) -> None:
-    """Write a message by itself; a statement with an effect of its own writes it in a CTE of that statement instead."""
+    """Write a message by itself; a statement with an effect of its own writes it in a CTE of that statement instead.
+
+    A text message is admitted by `sms.admit`, which counts it.
+    """
     await db.execute(
         """
         INSERT INTO outbox (outbox_id, realm_id, account_id, ticket_id, kind, address_mac, payload, priority,
-                            create_time, due_time, expire_time)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                            create_time, due_time, expire_time, channel)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         row.outbox_id,
         row.realm_id,
@@ -72,11 +93,14 @@ async def insert(db: Connection, row: OutboxRow) -> None:
         row.create_time,
         row.due_time,
         row.expire_time,
+        row.channel,
     )
 
 
-async def claim(db: Connection, *, now: datetime, lease_until: datetime, claim: UUID, limit: int) -> list[Claimed]:
-    """Claim up to `limit` due messages of all realms until `lease_until`, the most urgent first.
+async def claim(
+    db: Connection, *, now: datetime, lease_until: datetime, claim: UUID, limit: int, channel: Channel = "email"
+) -> list[Claimed]:
+    """Claim up to `limit` due messages of a channel, of all realms, until `lease_until`, the most urgent first.
 
     Of racing workers each gets other rows. A row whose lease has run out is claimed again: its worker counts as dead.
     What was due when it was written is due, though the clock may have been set back since.
@@ -86,7 +110,7 @@ async def claim(db: Connection, *, now: datetime, lease_until: datetime, claim: 
         """
         WITH due AS MATERIALIZED (
             SELECT outbox_id FROM outbox
-             WHERE state = 'waiting' AND (due_time <= $1 OR due_time = create_time) AND lease_until <= $1
+             WHERE state = 'waiting' AND channel = $5 AND (due_time <= $1 OR due_time = create_time) AND lease_until <= $1
              ORDER BY priority, due_time
              LIMIT $4
              FOR UPDATE SKIP LOCKED
@@ -94,12 +118,13 @@ async def claim(db: Connection, *, now: datetime, lease_until: datetime, claim: 
         UPDATE outbox o SET lease_until = $2, claim = $3, attempts = o.attempts + 1
           FROM due WHERE o.outbox_id = due.outbox_id
         RETURNING o.outbox_id, o.realm_id, o.account_id, o.ticket_id, o.kind, o.address_mac, o.payload, o.priority,
-                  o.create_time, o.due_time, o.expire_time, o.attempts
+                  o.create_time, o.due_time, o.expire_time, o.attempts, o.channel, o.provider
         """,
         now,
         lease_until,
         claim,
         limit,
+        channel,
     )
     return [
         Claimed(
@@ -114,18 +139,21 @@ async def claim(db: Connection, *, now: datetime, lease_until: datetime, claim: 
             expire_time=row["expire_time"],
             attempts=row["attempts"],
             claim=claim,
+            channel=row["channel"],
+            provider=row["provider"],
         )
         # An UPDATE returns its rows in no order.
         for row in sorted(rows, key=lambda row: (row["priority"], row["due_time"]))
     ]
 
 
-async def mark_sent(db: Connection, message: Claimed, now: datetime) -> bool:
-    """Mark a message as sent and erase its payload; False where the claim is no longer this one."""
+async def mark_sent(db: Connection, message: Claimed, provider: str, now: datetime) -> bool:
+    """Mark a message as sent by a provider and erase its payload; False where the claim is no longer this one."""
     found = await db.fetchval(
         """
         UPDATE outbox
-           SET state = 'sent', payload = NULL, failure = NULL, end_time = $4, lease_until = '-infinity', claim = NULL
+           SET state = 'sent', payload = NULL, failure = NULL, end_time = $4, lease_until = '-infinity', claim = NULL,
+               provider = $5
          WHERE realm_id = $1 AND outbox_id = $2 AND claim = $3 AND state = 'waiting'
         RETURNING true
         """,
@@ -133,16 +161,20 @@ async def mark_sent(db: Connection, message: Claimed, now: datetime) -> bool:
         message.outbox_id,
         message.claim,
         now,
+        provider,
     )
     return found is True
 
 
-async def end(db: Connection, message: Claimed, state: End, reason: str, now: datetime) -> bool:
+async def end(
+    db: Connection, message: Claimed, state: End, reason: str, now: datetime, refusal: str | None = None
+) -> bool:
     """End a message unsent and erase its payload; `reason` stays: no body, no address in it. False as above."""
     found = await db.fetchval(
         """
         UPDATE outbox
-           SET state = $4, payload = NULL, failure = $5, end_time = $6, lease_until = '-infinity', claim = NULL
+           SET state = $4, payload = NULL, failure = $5, end_time = $6, lease_until = '-infinity', claim = NULL,
+               refusal = $7
          WHERE realm_id = $1 AND outbox_id = $2 AND claim = $3 AND state = 'waiting'
         RETURNING true
         """,
@@ -152,15 +184,21 @@ async def end(db: Connection, message: Claimed, state: End, reason: str, now: da
         state,
         reason,
         now,
+        refusal,
     )
     return found is True
 
 
-async def retry_later(db: Connection, message: Claimed, reason: str, due_time: datetime) -> bool:
-    """Give a message back, due again at `due_time`; the same of `reason` and the answer."""
+async def retry_later(
+    db: Connection, message: Claimed, reason: str, due_time: datetime, provider: str | None = None
+) -> bool:
+    """Give a message back, due again at `due_time`; the same of `reason` and the answer.
+
+    `provider` may have it: no other is to be tried.
+    """
     found = await db.fetchval(
         """
-        UPDATE outbox SET failure = $4, due_time = $5, lease_until = '-infinity', claim = NULL
+        UPDATE outbox SET failure = $4, due_time = $5, lease_until = '-infinity', claim = NULL, provider = $6
          WHERE realm_id = $1 AND outbox_id = $2 AND claim = $3 AND state = 'waiting'
         RETURNING true
         """,
@@ -169,6 +207,7 @@ async def retry_later(db: Connection, message: Claimed, reason: str, due_time: d
         message.claim,
         reason,
         due_time,
+        provider,
     )
     return found is True
 
@@ -186,6 +225,43 @@ async def sent_count(db: Connection, realm: str, address_mac: bytes, kinds: list
         since,
     )
     return int(count)
+
+
+async def bring_forward(db: Connection, channel: Channel) -> None:
+    """Make due all messages of a channel, of all realms, that wait after a failure; the longest written first."""
+    await db.execute(
+        """
+        UPDATE outbox SET due_time = create_time
+         WHERE state = 'waiting' AND channel = $1 AND failure IS NOT NULL AND due_time > create_time
+        """,
+        channel,
+        timeout=JOB_SECONDS,
+    )
+
+
+async def progress(db: Connection, realm: str, outbox_ids: list[UUID]) -> list[Progress]:
+    """How far messages came, in no order."""
+    rows = await db.fetch(
+        """
+        SELECT outbox_id, state, refusal, failure, create_time FROM outbox WHERE realm_id = $1 AND outbox_id = ANY($2)
+        """,
+        realm,
+        outbox_ids,
+    )
+    return [Progress(**row) for row in rows]
+
+
+async def progress_of_ticket(db: Connection, realm: str, ticket_id: UUID) -> Progress | None:
+    """How far the newest message of a ticket came; None where it has none."""
+    row = await db.fetchrow(
+        """
+        SELECT outbox_id, state, refusal, failure, create_time FROM outbox
+         WHERE realm_id = $1 AND ticket_id = $2 ORDER BY create_time DESC, outbox_id DESC LIMIT 1
+        """,
+        realm,
+        ticket_id,
+    )
+    return Progress(**row) if row is not None else None
 
 
 async def account_email(db: Connection, realm: str, email_key: str) -> str | None:
@@ -208,6 +284,21 @@ async def ticket_is_live(db: Connection, realm: str, ticket_id: UUID, handle_has
         realm,
         ticket_id,
         handle_hash,
+        now,
+    )
+    return found is True
+
+
+async def ticket_stands(db: Connection, realm: str, ticket_id: UUID, now: datetime) -> bool:
+    """Say whether a ticket is there, unspent and unexpired."""
+    found = await db.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM tickets WHERE realm_id = $1 AND ticket_id = $2 AND spent_time IS NULL AND expire_time > $3
+        )
+        """,
+        realm,
+        ticket_id,
         now,
     )
     return found is True

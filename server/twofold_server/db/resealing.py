@@ -69,6 +69,13 @@ COLUMNS: Final[Mapping[tuple[str, str], _Column]] = {
         """,
         "UPDATE outbox SET payload = $3 WHERE outbox_id = $1::text::uuid AND payload = $2",
     ),
+    ("phone_numbers", "number"): _Column(
+        """
+        SELECT realm_id, account_id::text AS account, account_id::text AS row, number AS value FROM phone_numbers
+         WHERE account_id > coalesce(nullif($1, '')::uuid, '00000000-0000-0000-0000-000000000000') ORDER BY account_id LIMIT $2
+        """,
+        "UPDATE phone_numbers SET number = $3 WHERE account_id = $1::text::uuid AND number = $2",
+    ),
     ("signing_keys", "private_key"): _Column(
         """
         SELECT '' AS realm_id, '' AS account, key_id AS row, private_key AS value FROM signing_keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from twofold_server.db import outbox
+from twofold_server.db import outbox, sms
 from twofold_server.db.pool import JOB_SECONDS, Connection
 
 BATCH: Final = 1000
@@ -64,5 +64,7 @@ async def delete_expired(db: Connection, now: datetime) -> int:
         ),
     ]
     return max(
-        await outbox.forget_ended(db, now - timedelta(days=30), BATCH), *(int(d.rpartition(" ")[2]) for d in deleted)
+        await outbox.forget_ended(db, now - timedelta(days=30), BATCH),
+        await sms.forget_counts(db, now - timedelta(days=2), BATCH),
+        *(int(d.rpartition(" ")[2]) for d in deleted),
     )

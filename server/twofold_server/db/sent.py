@@ -6,35 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Connection
 from twofold_server.db.tickets import NewTicket
 
 
-async def put(
-    db: Connection, t: NewTicket, *, slot: int, code_mac: bytes | None, wait_since: datetime, message: OutboxRow | None
-) -> bool:
-    """Write what is sent with its message; False, and nothing is written, where it went out after `wait_since`."""
-    # In the upsert's own WHERE: of two at once one sends. A spent or expired row waits for nobody.
-    done: bool = await db.fetchval(
+async def put(tx: Connection, t: NewTicket, slot: int, code_mac: bytes | None, wait_since: datetime) -> bool:
+    """Write what is sent; False, and nothing is written, where it went out after `wait_since`.
+
+    The count of wrong codes goes on from one that still stands: asking again buys no guesses, and five end the asking.
+    """
+    # In the upsert's own WHERE: of two at once one sends.
+    written = await tx.fetchval(
         """
-        WITH sent AS (
-            INSERT INTO tickets AS k (ticket_id, realm_id, purpose, subject, slot, handle_hash, payload, code_mac, create_time, expire_time,
-                                      account_id, epoch, client_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-            ON CONFLICT ON CONSTRAINT tickets_slot_key DO UPDATE
-               SET ticket_id = excluded.ticket_id, handle_hash = excluded.handle_hash, payload = excluded.payload,
-                   code_mac = excluded.code_mac, create_time = excluded.create_time, expire_time = excluded.expire_time,
-                   account_id = excluded.account_id, epoch = excluded.epoch, client_id = excluded.client_id,
-                   attempts = 0, spent_time = NULL, answer = NULL
-             WHERE k.create_time <= $14 OR k.expire_time <= $9 OR k.spent_time IS NOT NULL
-            RETURNING 1
-        ), message AS (
-            INSERT INTO outbox (outbox_id, realm_id, account_id, ticket_id, kind, address_mac, payload, priority, create_time, due_time,
-                                expire_time)
-            SELECT $15, $2, $11, $1, $16, $17, $18, $19, $9, $9, $10 FROM sent WHERE $15::uuid IS NOT NULL
-        )
-        SELECT EXISTS (SELECT FROM sent)
+        INSERT INTO tickets AS k (ticket_id, realm_id, purpose, subject, slot, handle_hash, payload, code_mac, create_time, expire_time,
+                                  account_id, epoch, client_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT ON CONSTRAINT tickets_slot_key DO UPDATE
+           SET ticket_id = excluded.ticket_id, handle_hash = excluded.handle_hash, payload = excluded.payload,
+               code_mac = excluded.code_mac, create_time = excluded.create_time, expire_time = excluded.expire_time,
+               account_id = excluded.account_id, epoch = excluded.epoch, client_id = excluded.client_id,
+               spent_time = NULL, answer = NULL,
+               attempts = CASE WHEN k.spent_time IS NULL AND k.expire_time > $9 THEN k.attempts ELSE 0 END
+         WHERE k.spent_time IS NOT NULL OR k.expire_time <= $9 OR (k.create_time <= $14 AND k.attempts < 5)
+        RETURNING true
         """,
         t.ticket_id,
         t.realm_id,
@@ -50,13 +44,8 @@ async def put(
         t.epoch,
         t.client_id,
         wait_since,
-        message and message.outbox_id,
-        message and message.kind,
-        message and message.address_mac,
-        message and message.payload,
-        message and message.priority,
     )
-    return done
+    return bool(written)
 
 
 async def matches(tx: Connection, realm_id: str, ticket_id: UUID, macs: list[bytes], now: datetime) -> bool:
@@ -107,22 +96,20 @@ async def spend(
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """What was sent last for a step, and the state of its message."""
+    """What was sent last for a step."""
 
     ticket_id: UUID
     payload: bytes
     create_time: datetime
     expire_time: datetime
-    state: str
 
 
 async def last(db: Connection, realm_id: str, purpose: str, subject: str, slot: int) -> Last | None:
     """Read what was sent last, of a kind, for a step."""
     row = await db.fetchrow(
         """
-        SELECT k.ticket_id, k.payload, k.create_time, k.expire_time, coalesce(o.state, 'waiting') AS state
-          FROM tickets k LEFT JOIN outbox o ON o.ticket_id = k.ticket_id AND o.realm_id = k.realm_id AND o.account_id = k.account_id
-         WHERE k.realm_id = $1 AND k.purpose = $2 AND k.subject = $3 AND k.slot = $4
+        SELECT ticket_id, payload, create_time, expire_time FROM tickets
+         WHERE realm_id = $1 AND purpose = $2 AND subject = $3 AND slot = $4
         """,
         realm_id,
         purpose,

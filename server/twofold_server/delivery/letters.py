@@ -1,6 +1,7 @@
 """What a message becomes: decided when it is sent, not when it is caused, so that the caller's answer tells nothing."""
 
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
@@ -10,14 +11,18 @@ from twofold_server.db import outbox
 from twofold_server.db.outbox import Claimed
 from twofold_server.db.pool import Connection
 from twofold_server.delivery.mail import DeliveryError, Mail, build, clean_text, clean_title
-from twofold_server.delivery.rendering import Lifetime, Templates
+from twofold_server.delivery.rendering import Templates
+from twofold_server.delivery.sms import Sms
+from twofold_server.delivery.texts import Catalogue, Lifetime
 from twofold_server.domain.clock import Clock
+from twofold_server.domain.deliveries import Refusal
 from twofold_server.domain.messages import RULES, MessageKind, Messages, Payload
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import EmailAddress
+from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
 ALREADY_REGISTERED: Final = "already_registered"
+_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -25,24 +30,37 @@ _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]
 class NotWorthSending(DeliveryError):
     """The message is to end unsent, in `state`, for `reason` (no body, no address)."""
 
-    def __init__(self, state: outbox.End, reason: str) -> None:
+    def __init__(self, state: outbox.End, reason: str, refusal: Refusal | None = None) -> None:
         super().__init__(reason)
         self.state = state
+        self.refusal = refusal
 
 
 class Letters:
-    """Makes mails of messages."""
+    """Makes mails and text messages of what waits in the outbox."""
 
-    __slots__ = ("_clock", "_db", "_messages", "_sender", "_templates")
+    __slots__ = ("_clock", "_db", "_messages", "_sender", "_templates", "_texts")
 
-    def __init__(self, db: Connection, messages: Messages, templates: Templates, sender: str, clock: Clock) -> None:
-        """`sender` is the bare address that mails come from; their name is the realm's. Raises ValueError."""
+    def __init__(
+        self,
+        db: Connection,
+        messages: Messages,
+        templates: Templates,
+        sender: str,
+        clock: Clock,
+        texts: Callable[[RealmId], Awaitable[Mapping[str, Catalogue]]] | None = None,
+    ) -> None:
+        """`sender` is the bare address that mails come from; their name is the realm's. `texts` finds a realm's own.
+
+        Raises ValueError.
+        """
         if not _SENDER.fullmatch(sender):
             raise ValueError("The sender of mail is a bare ASCII address, such as no-reply@example.com.")
         self._db = db
         self._messages = messages
         self._templates = templates
         self._sender = sender
+        self._texts = texts
         self._clock = clock
 
     async def write(self, message: Claimed, realm: Realm) -> Mail:
@@ -50,14 +68,7 @@ class Letters:
 
         Raises NotWorthSending, PermanentFailure, UnknownKey (this worker lacks the key yet) or jinja2.TemplateError.
         """
-        try:
-            kind = MessageKind(message.kind)
-        except ValueError:
-            raise NotWorthSending("dead", "no such kind") from None
-        try:
-            payload = self._messages.open(message.realm_id, message.account_id, message.outbox_id, message.payload)
-        except SealBroken:
-            raise NotWorthSending("dead", "the payload does not open") from None
+        kind, payload = self._open(message)
         template, link, to = kind.value, "", payload.to
         if kind is MessageKind.ACTIVATION:
             token = await self._live_token(message, payload)
@@ -67,7 +78,40 @@ class Letters:
                 template, to = ALREADY_REGISTERED, owner
             else:
                 link = self._link(realm, ACTIVATION_PATH, token)
-        return self._mail(message, realm, payload, kind, template, link, to)
+        await self._demand_live_code(message, kind)
+        own = await self._texts(realm.realm_id) if self._texts is not None else {}
+        return self._mail(message, realm, payload, kind, template, link, to, own)
+
+    async def write_sms(self, message: Claimed, realm: Realm) -> Sms:
+        """Write the text message of a claimed message. Raises as `write`."""
+        kind, payload = self._open(message)
+        await self._demand_live_code(message, kind)
+        own = await self._texts(realm.realm_id) if self._texts is not None else {}
+        text = self._templates.render_sms(
+            kind.value,
+            _languages(payload, realm),
+            self._values(message, realm, payload, kind),
+            own,
+            realm.settings.sms_code_domain,
+        )
+        return Sms(message.outbox_id, kind.value, message.create_time, message.expire_time, payload.to, text)
+
+    def _open(self, message: Claimed) -> tuple[MessageKind, Payload]:
+        try:
+            kind = MessageKind(message.kind)
+        except ValueError:
+            raise NotWorthSending("dead", "no such kind", Refusal.FAILED) from None
+        try:
+            return kind, self._messages.open(message.realm_id, message.account_id, message.outbox_id, message.payload)
+        except SealBroken:
+            raise NotWorthSending("dead", "the payload does not open", Refusal.FAILED) from None
+
+    async def _demand_live_code(self, message: Claimed, kind: MessageKind) -> None:
+        """Of several codes asked for during an outage the last alone is sent: the others open nothing any more."""
+        if kind not in _CODES or message.ticket_id is None:
+            return
+        if not await outbox.ticket_stands(self._db, message.realm_id, message.ticket_id, self._clock()):
+            raise NotWorthSending("superseded", "its ticket is spent or replaced")
 
     async def _live_token(self, message: Claimed, payload: Payload) -> str:
         token = payload.params.get("token", "")
@@ -95,27 +139,36 @@ class Letters:
         template: str,
         link: str,
         to: str,
+        own: Mapping[str, Catalogue],
     ) -> Mail:
-        product = clean_title(realm.settings.mail_from_name) or clean_title(realm.display_name) or "Twofold"
-        values: dict[str, object] = {name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown}
-        values |= {
-            "product": product,
-            "link": link,
-            "lifetime": Lifetime.of(message.expire_time - message.create_time),
-            "expire_time": message.expire_time,
-            "time": message.create_time,
-        }
-        languages = tuple(filter(None, (payload.language, realm.settings.language_code)))
-        words = self._templates.render(template, languages, values)
+        values = self._values(message, realm, payload, kind) | {"link": link}
+        words = self._templates.render(template, _languages(payload, realm), values, own)
         return build(
             outbox_id=message.outbox_id,
             template=template,
             create_time=message.create_time,
             now=self._clock(),
             sender=self._sender,
-            sender_name=product,
+            sender_name=_product(realm),
             to=to,
             subject=words.subject,
             text=words.text,
             html=words.html,
         )
+
+    def _values(self, message: Claimed, realm: Realm, payload: Payload, kind: MessageKind) -> dict[str, object]:
+        return {
+            **{name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown},
+            "product": _product(realm),
+            "lifetime": Lifetime.of(message.expire_time - message.create_time),
+            "expire_time": message.expire_time,
+            "time": message.create_time,
+        }
+
+
+def _product(realm: Realm) -> str:
+    return clean_title(realm.settings.mail_from_name) or clean_title(realm.display_name) or "Twofold"
+
+
+def _languages(payload: Payload, realm: Realm) -> tuple[str, ...]:
+    return tuple(filter(None, (payload.language, realm.settings.language_code)))

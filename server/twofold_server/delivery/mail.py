@@ -13,6 +13,7 @@ from uuid import UUID
 import email_validator
 
 from twofold_server.crypto.names import clean_name
+from twofold_server.domain.deliveries import Refusal
 
 # Full stops of every script before a letter: what stands there reads as a host name, and mail programs make it a link.
 _STOP_BEFORE_LETTER: Final = re.compile(r"[.。．｡](?=[^\W\d_])")
@@ -30,11 +31,29 @@ class DeliveryError(Exception):
 
 
 class TemporaryFailure(DeliveryError):
-    """It may be taken later."""
+    """It may be taken later.
+
+    `uncertain`: it may have been taken, so that no other provider may be tried; `down`: the provider itself is at
+    fault, not this message; `retry_after`: seconds before which it asks not to be tried again.
+    """
+
+    def __init__(
+        self, reason: str, *, uncertain: bool = False, down: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.uncertain = uncertain
+        self.down = down
+        self.retry_after = retry_after
+        # Filled in by the fail-over: whom to try again, and nobody else.
+        self.provider: str | None = None
 
 
 class PermanentFailure(DeliveryError):
-    """It never will be."""
+    """It never will be. `refusal` is what the caller is told."""
+
+    def __init__(self, reason: str, refusal: Refusal = Refusal.PROVIDER_REFUSED) -> None:
+        super().__init__(reason)
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +71,7 @@ class Mail:
 class Sender(Protocol):
     """Takes mails to people."""
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, message: Mail, /) -> None:
         """Hand the mail over; once this returns, it is somebody else's to keep. Raises DeliveryError."""
 
 
@@ -113,7 +132,7 @@ def _deliverable(to: str) -> str:
     try:
         found = email_validator.validate_email(to, check_deliverability=False)
     except email_validator.EmailNotValidError:
-        raise PermanentFailure("not an address") from None
+        raise PermanentFailure("not an address", Refusal.ADDRESS_UNREACHABLE) from None
     # The domain in its ASCII form where that is possible: few servers know SMTPUTF8.
     return found.ascii_email or found.normalized
 

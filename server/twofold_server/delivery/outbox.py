@@ -12,11 +12,14 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from twofold_server.db import faults, outbox
-from twofold_server.db.outbox import Claimed
+from twofold_server.db.outbox import Channel, Claimed
 from twofold_server.db.pool import Connection
+from twofold_server.delivery.failover import FailOver
 from twofold_server.delivery.letters import Letters, NotWorthSending
-from twofold_server.delivery.mail import PermanentFailure, Sender, TemporaryFailure
+from twofold_server.delivery.mail import Mail, PermanentFailure, TemporaryFailure
+from twofold_server.delivery.sms import Sms
 from twofold_server.domain.clock import Clock
+from twofold_server.domain.deliveries import Refusal
 from twofold_server.domain.messages import BUDGETED
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import RealmId
@@ -29,6 +32,8 @@ _FIRST_WAIT: Final = timedelta(seconds=15)
 _LONGEST_WAIT: Final = timedelta(hours=1)
 # About two days at the longest wait: a relay that is down over a weekend's day loses no notice.
 _MAXIMUM_ATTEMPTS: Final = 60
+_LAST_CHANCE: Final = timedelta(seconds=30)
+_LEAST_WAIT: Final = timedelta(seconds=5)
 _POLL_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 1.0
 _DRAIN_SECONDS: Final = 5.0
@@ -42,7 +47,8 @@ class OutboxWorker:
     """Sends what waits in the outbox. Any number of workers, in any number of processes, share one database's messages.
 
     A message is claimed for 60 s, in a statement of its own; a worker that dies leaves it to the others after that. A
-    mail goes out twice only where its sender died, or lost the database until the lease's end, after the relay's yes.
+    message goes out twice only where its sender died, or lost the database until the lease's end, after the provider's
+    yes. Each channel has places of its own, so that a slow SMS gateway keeps no mail waiting.
     """
 
     def __init__(
@@ -51,20 +57,23 @@ class OutboxWorker:
         *,
         letters: Letters,
         realms: Callable[[RealmId], Awaitable[Realm]],
-        sender: Sender,
+        mail: FailOver[Mail],
+        sms: FailOver[Sms],
         clock: Clock,
         concurrency: int = 8,
     ) -> None:
-        """`realms` finds a realm by its id; `concurrency` is how many messages are under way at a time."""
+        """`realms` finds a realm by its id; `concurrency` is how many messages of a channel are under way at a time."""
         self._db = db
         self._letters = letters
         self._realms = realms
-        self._sender = sender
+        self._mail = mail
+        self._sms = sms
         self._clock = clock
         self._concurrency = concurrency
         self._awake = asyncio.Event()
         self._judging = asyncio.Lock()
         self._under_way: Counter[tuple[str, bytes]] = Counter()
+        self._down: set[Channel] = set()
         self.outcomes: Counter[str] = Counter()
         """How many messages ended how since the start (`sent`, `retry`, `expired`, ...), for metrics."""
 
@@ -74,13 +83,17 @@ class OutboxWorker:
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then has 5 s to finish. No fault of mail or database ends it."""
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: dict[Channel, set[asyncio.Task[None]]] = {"email": set(), "sms": set()}
         idle, broken = _POLL_SECONDS, False
         try:
             while True:
                 self._awake.clear()
                 try:
-                    claimed = await self._claim(self._concurrency - len(tasks))
+                    claimed = [
+                        message
+                        for channel, under_way in tasks.items()
+                        for message in await self._claim(channel, self._concurrency - len(under_way))
+                    ]
                 except Exception as error:  # noqa: BLE001 - logged; whatever it is, the worker outlives it
                     if not broken:
                         _log.warning("outbox_stalled", error=type(error).__name__, sqlstate=faults.sqlstate(error))
@@ -91,8 +104,8 @@ class OutboxWorker:
                     broken = False
                 for message in claimed:
                     task = asyncio.create_task(self._handle(message))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
+                    tasks[message.channel].add(task)
+                    task.add_done_callback(tasks[message.channel].discard)
                     task.add_done_callback(lambda _: self.wake())
                 idle = _POLL_SECONDS if claimed else min(idle * 1.5, _IDLE_SECONDS)
                 if broken:
@@ -102,22 +115,25 @@ class OutboxWorker:
                     async with asyncio.timeout(idle):
                         await self._awake.wait()
         finally:
-            if tasks:
-                _, late = await asyncio.wait(tasks, timeout=_DRAIN_SECONDS)
+            if under_way := tasks["email"] | tasks["sms"]:
+                _, late = await asyncio.wait(under_way, timeout=_DRAIN_SECONDS)
                 for task in late:
                     task.cancel()
 
     async def run_once(self) -> int:
         """Claim what is due, as much as may be under way at a time, see it through, and say how many there were."""
-        claimed = await self._claim(self._concurrency)
+        channels: tuple[Channel, ...] = ("email", "sms")
+        claimed = [message for channel in channels for message in await self._claim(channel, self._concurrency)]
         await asyncio.gather(*(self._handle(message) for message in claimed))
         return len(claimed)
 
-    async def _claim(self, limit: int) -> list[Claimed]:
+    async def _claim(self, channel: Channel, limit: int) -> list[Claimed]:
         if limit <= 0:
             return []
         now = self._clock()
-        return await outbox.claim(self._db, now=now, lease_until=now + _LEASE, claim=uuid7(), limit=limit)
+        return await outbox.claim(
+            self._db, now=now, lease_until=now + _LEASE, claim=uuid7(), limit=limit, channel=channel
+        )
 
     async def _handle(self, message: Claimed) -> None:
         held: list[tuple[str, bytes]] = []
@@ -138,34 +154,52 @@ class OutboxWorker:
         if message.expire_time <= now:
             return self._ended(message, "expired", "too late")
         if message.attempts > _MAXIMUM_ATTEMPTS:
-            return self._ended(message, "dead", "too many attempts")
+            return self._ended(message, "dead", "too many attempts", Refusal.FAILED)
         try:
             realm = await self._realms(RealmId(message.realm_id))
-            mail = await self._letters.write(message, realm)
-            if not await self._within_budget(message, realm.settings.mails_per_address_per_hour, held):
-                return self._ended(message, "over_budget", "too many to this address within the hour")
-            async with asyncio.timeout(_SEND_SECONDS):
-                await self._sender.send(mail)
+            provider = await self._hand_over(message, realm, held)
         except NotWorthSending as error:
-            return self._ended(message, error.state, error.reason)
+            return self._ended(message, error.state, error.reason, error.refusal)
         except PermanentFailure as error:
-            return self._ended(message, "dead", error.reason)
+            return self._ended(message, "dead", error.reason, error.refusal)
         except TemporaryFailure as error:
-            return self._failed(message, error.reason)
+            if error.down:
+                self._down.add(message.channel)
+            return self._failed(message, error.reason, error.retry_after or 0.0, error.provider)
         except Exception as error:  # noqa: BLE001 - a sender's or template's fault costs this attempt, not the worker
-            return self._failed(message, type(error).__name__)
-        return "sent", lambda: outbox.mark_sent(self._db, message, self._clock())
+            return self._failed(message, type(error).__name__, 0.0, message.provider)
+        return "sent", lambda: outbox.mark_sent(self._db, message, provider, self._clock())
 
-    def _ended(self, message: Claimed, state: outbox.End, reason: str) -> tuple[str, Callable[[], Awaitable[bool]]]:
-        return state, lambda: outbox.end(self._db, message, state, reason, self._clock())
+    async def _hand_over(self, message: Claimed, realm: Realm, held: list[tuple[str, bytes]]) -> str:
+        if message.channel == "sms":
+            # Its budget was judged by the statement that wrote it: money is not spent by workers that look away.
+            text = await self._letters.write_sms(message, realm)
+            async with asyncio.timeout(_SEND_SECONDS):
+                return await self._sms.send(text, message.provider)
+        mail = await self._letters.write(message, realm)
+        if not await self._within_budget(message, realm.settings.mails_per_address_per_hour, held):
+            raise NotWorthSending("over_budget", "too many to this address within the hour", Refusal.OVER_BUDGET)
+        async with asyncio.timeout(_SEND_SECONDS):
+            return await self._mail.send(mail, message.provider)
 
-    def _failed(self, message: Claimed, reason: str) -> tuple[str, Callable[[], Awaitable[bool]]]:
+    def _ended(
+        self, message: Claimed, state: outbox.End, reason: str, refusal: Refusal | None = None
+    ) -> tuple[str, Callable[[], Awaitable[bool]]]:
+        return state, lambda: outbox.end(self._db, message, state, reason, self._clock(), refusal)
+
+    def _failed(
+        self, message: Claimed, reason: str, least_seconds: float, provider: str | None
+    ) -> tuple[str, Callable[[], Awaitable[bool]]]:
         if message.attempts >= _MAXIMUM_ATTEMPTS:
-            return self._ended(message, "dead", reason)
-        due_time = self._clock() + retry_wait(message.attempts)
+            return self._ended(message, "dead", reason, Refusal.FAILED)
+        now, asked = self._clock(), timedelta(seconds=least_seconds)
+        due_time = now + max(retry_wait(message.attempts), asked)
         if due_time >= message.expire_time:
+            # Where that comes too late, once more just before the end: a code is worth a last attempt.
+            due_time = message.expire_time - _LAST_CHANCE
+        if due_time <= now + max(_LEAST_WAIT, asked):
             return self._ended(message, "expired", reason)
-        return f"retry: {reason}", lambda: outbox.retry_later(self._db, message, reason, due_time)
+        return f"retry: {reason}", lambda: outbox.retry_later(self._db, message, reason, due_time, provider)
 
     async def _within_budget(self, message: Claimed, limit: int, held: list[tuple[str, bytes]]) -> bool:
         # A notice is never held back: a stranger could use the budget up, and then take the account unseen.
@@ -195,12 +229,22 @@ class OutboxWorker:
                     raise
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5.0)
+        if outcome == "sent" and message.channel in self._down:
+            await self._resume(message.channel)
         name, _, reason = outcome.partition(": ")
         if not kept:
             name = "claim_lost"
         self.outcomes[name] += 1
         level = _log.warning if name in {"dead", "retry", "claim_lost"} else _log.info
         level("outbox_message", outbox_id=str(message.outbox_id), kind=message.kind, outcome=name, reason=reason)
+
+    async def _resume(self, channel: Channel) -> None:
+        """After an outage nothing waits out its own time: all that failed meanwhile is due, the most urgent first."""
+        self._down.discard(channel)
+        with contextlib.suppress(Exception):
+            # Only quicker: without it each message has its turn when its wait ends.
+            await outbox.bring_forward(self._db, channel)
+        self.wake()
 
 
 def retry_wait(attempts: int) -> timedelta:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 import aiosmtplib
+from aiosmtplib.typing import Default
 
 from twofold_server.delivery.mail import Mail, PermanentFailure, TemporaryFailure
+from twofold_server.domain.deliveries import Refusal
 
 _QUIT_SECONDS: Final = 2.0
 _ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
@@ -35,6 +37,22 @@ class SmtpServer:
     timeout_seconds: float = 30.0
 
 
+class _Client(aiosmtplib.SMTP):
+    """Knows whether the server may have taken the mail: from DATA on, until it says no."""
+
+    handing_over = False
+
+    async def data(
+        self,
+        message: str | bytes,
+        /,
+        *,
+        timeout: float | Literal[Default.token] | None = Default.token,  # noqa: ASYNC109 - of the library's method
+    ) -> aiosmtplib.SMTPResponse:
+        self.handing_over = True
+        return await super().data(message, timeout=timeout)
+
+
 class SmtpSender:
     """Hands mails to an SMTP server (RFC 5321), each over a connection of its own; certificates are always verified."""
 
@@ -48,10 +66,11 @@ class SmtpSender:
         self._tls = ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, /) -> None:
         """Hand the mail over. A 5xx to the mail itself is PermanentFailure; all else is TemporaryFailure.
 
-        A refused login or certificate is temporary: it says nothing of the mail, and an operator can mend it.
+        A refused login or certificate is temporary: it says nothing of the mail, and an operator can mend it. Where
+        the connection is lost after DATA the failure is uncertain: the server may keep the mail.
         """
         client = self._client()
         try:
@@ -60,19 +79,23 @@ class SmtpSender:
                 await client.send_message(mail.message, sender=mail.sender, recipients=[mail.recipient])
         except aiosmtplib.SMTPNotSupported:
             if not mail.recipient.isascii():
-                raise PermanentFailure("smtp: the server takes no such address (SMTPUTF8)") from None
-            raise TemporaryFailure("smtp: the server lacks an extension that is needed") from None
+                raise PermanentFailure(
+                    "smtp: the server takes no such address (SMTPUTF8)", Refusal.ADDRESS_UNREACHABLE
+                ) from None
+            raise TemporaryFailure("smtp: the server lacks an extension that is needed", down=True) from None
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _failure("recipient", error.recipients[0]) from None
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
             raise _failure("message", error) from None
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise TemporaryFailure(f"smtp login refused: {error.code}") from None
+            raise TemporaryFailure(f"smtp login refused: {error.code}", down=True) from None
         except aiosmtplib.SMTPResponseException as error:
-            raise TemporaryFailure(f"smtp: {error.code}") from None
+            raise TemporaryFailure(f"smtp: {error.code}", down=True) from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             # The class alone: texts of libraries and servers quote addresses.
-            raise TemporaryFailure(f"smtp: {_cause(error)}") from None
+            lost = client.handing_over
+            reason = f"smtp: {_cause(error)}{', no answer to the mail' if lost else ''}"
+            raise TemporaryFailure(reason, uncertain=lost, down=not lost) from None
         else:
             # The mail is the server's by now: what happens to the connection is no failure of the mail.
             with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
@@ -81,9 +104,9 @@ class SmtpSender:
         finally:
             client.close()
 
-    def _client(self) -> aiosmtplib.SMTP:
+    def _client(self) -> _Client:
         server = self._server
-        return aiosmtplib.SMTP(
+        return _Client(
             hostname=server.host,
             port=server.port,
             username=server.username or None,
@@ -100,7 +123,10 @@ class SmtpSender:
 def _failure(what: str, error: aiosmtplib.SMTPResponseException) -> PermanentFailure | TemporaryFailure:
     found = _ENHANCED.match(error.message)
     reason = f"smtp {what} refused: {error.code}{' ' + found[0] if found else ''}"
-    return PermanentFailure(reason) if 500 <= error.code < 600 else TemporaryFailure(reason)
+    if not 500 <= error.code < 600:
+        return TemporaryFailure(reason)
+    refusal = Refusal.ADDRESS_UNREACHABLE if what == "recipient" else Refusal.PROVIDER_REFUSED
+    return PermanentFailure(reason, refusal)
 
 
 def _cause(error: BaseException) -> str:

@@ -9,14 +9,13 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto.blocklist import Advice
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import events as db_events
-from twofold_server.db import outbox as db_outbox
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.events import SignInRow
 from twofold_server.db.pool import Connection, Pool
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import SessionEnded
-from twofold_server.domain.messages import MessageKind, Messages
+from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.proofs import Proven, SessionProofs
 from twofold_server.domain.realms import Realm
@@ -34,7 +33,6 @@ class Accounts:
         passwords: Passwords,
         proofs: SessionProofs,
         session_tokens: SessionTokens,
-        messages: Messages,
         log: SecurityLog,
         clock: Clock,
     ) -> None:
@@ -42,7 +40,6 @@ class Accounts:
         self._passwords = passwords
         self._proofs = proofs
         self._tokens = session_tokens
-        self._messages = messages
         self._log = log
         self._clock = clock
 
@@ -106,8 +103,6 @@ class Accounts:
                 origin,
                 "password_changed",
                 MessageKind.PASSWORD_CHANGED,
-                email=account.email,
-                language=account.language_code,
                 params={"name": account.display_name},
             )
             return carried
@@ -128,6 +123,7 @@ class Accounts:
         account = await self.get(session)
 
         async def effect(tx: Connection, proven: Proven) -> None:
+            told = await self._log.destinations(tx, realm, session.account_id)
             await db_accounts.delete(
                 tx,
                 realm.realm_id,
@@ -146,15 +142,14 @@ class Accounts:
                 details={},
                 personal=None,
             )
-            await db_outbox.insert(
+            await self._log.tell(
                 tx,
-                self._messages.prepare(
-                    realm.realm_id,
-                    MessageKind.ACCOUNT_DELETED,
-                    to=account.email,
-                    language=account.language_code or realm.settings.language_code,
-                    params={"name": account.display_name},
-                ),
+                realm,
+                session.account_id,
+                MessageKind.ACCOUNT_DELETED,
+                told=told,
+                params={"name": account.display_name, **origin.personal},
+                of_account=False,
             )
 
         await self._proofs.demand(

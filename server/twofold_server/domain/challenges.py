@@ -34,10 +34,10 @@ from twofold_server.domain.errors import (
     TooManyAttempts,
     TwoFactorNotEnrolled,
 )
-from twofold_server.domain.factors import SLOT, Factors, backup_codes
+from twofold_server.domain.factors import SLOT, Factors, backup_codes, email_code, sms_code
 from twofold_server.domain.factors.kinds import Sent, of_kind, secret_place, sent_place
 from twofold_server.domain.messages import MessageKind, Messages
-from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row
+from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SessionTokens, SignedIn
@@ -125,11 +125,10 @@ class Challenges:
                 return Started(kind, found.expire_time)
             realm = await self._realms.get(RealmId(found.realm_id))
             chosen, secret = _chosen(found, kind, factor_id)
-            destination = json.loads(
-                self._keyring.open(secret, secret_place(realm.realm_id, found.account_id, chosen))
-            )["destination"]
+            opened = self._keyring.open(secret, secret_place(realm.realm_id, found.account_id, chosen))
+            destination = (sms_code if kind == sms_code.KIND else email_code).challenge(opened)
             subject = Subject(found.ticket_id, found.account_id, found.epoch, client_id, found.language_code)
-            sent = await self._sending.code(realm, kind, destination, subject, {"factor_id": str(chosen)})
+            sent = await self._sending.code(realm, kind, destination, subject, {"factor_id": str(chosen)}, first=False)
             return Started(kind, found.expire_time, sent)
         raise TicketNotFound(field="challenge_token")
 
@@ -140,6 +139,8 @@ class Challenges:
         binding: Handle,
         second_factor: SecondFactor,
         origin: Origin,
+        *,
+        trust_device: bool = False,
     ) -> SignedIn | None:
         """Finish a sign-in with its second factor; None if there is no such challenge of a sign-in.
 
@@ -194,7 +195,8 @@ class Challenges:
             ip_address=payload["ip_address"],
             user_agent=payload["user_agent"],
         )
-        device = new_device(found.device_id, known, payload["generation"])
+        trusted_until = trust_end(realm, wanted=trust_device, proven=True, now=now)
+        device = new_device(found.device_id, known, payload["generation"], trusted_until)
         verdict, repeated_session = await db_challenges.finish(
             self._pool,
             attempt(realm, origin, bucket, now, details_of(session, second_factor)),

@@ -87,6 +87,13 @@ class InvalidSecondFactor(TwofoldError):
     status = "UNAUTHENTICATED"
 
 
+class InvalidCode(TwofoldError):
+    """The code is wrong. After five wrong ones, ask for another."""
+
+    reason = "INVALID_CODE"
+    status = "UNAUTHENTICATED"
+
+
 class SecondFactorRequired(TwofoldError):
     """A second factor is enrolled: send a code with this call."""
 
@@ -197,6 +204,14 @@ class FactorNotFound(TwofoldError):
     reason = "FACTOR_NOT_FOUND"
     status = "NOT_FOUND"
     field = "factor_id"
+
+
+class DeviceNotFound(TwofoldError):
+    """The account has no such device."""
+
+    reason = "DEVICE_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "device_id"
 
 
 class SessionNotFound(TwofoldError):

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db.outbox import OutboxRow
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.values import AccountId, EmailAddress, RealmId, TicketId
+from twofold_server.domain.values import AccountId, EmailAddress, PhoneNumber, RealmId, TicketId
 
 URGENT: Final = 1
 NOTICE: Final = 5
@@ -21,9 +21,11 @@ _NOTICE_LIFE: Final = timedelta(days=7)
 
 
 class MessageKind(StrEnum):
-    """Why a message is sent. What it says is the template of the same name."""
+    """Why a message is sent. What it says are the texts of the same name."""
 
     ACTIVATION = "activation"
+    SIGN_IN_CODE = "sign_in_code"
+    CONFIRMATION_CODE = "confirmation_code"
     NEW_DEVICE = "new_device"
     PASSWORD_CHANGED = "password_changed"
     TWO_FACTOR_ENABLED = "two_factor_enabled"
@@ -31,6 +33,9 @@ class MessageKind(StrEnum):
     FACTOR_REMOVED = "factor_removed"
     TWO_FACTOR_DISABLED = "two_factor_disabled"
     BACKUP_CODES_CHANGED = "backup_codes_changed"
+    PHONE_NUMBER_ADDED = "phone_number_added"
+    PHONE_NUMBER_CHANGED = "phone_number_changed"
+    SIGN_IN_DENIED = "sign_in_denied"
     ACCOUNT_DELETED = "account_deleted"
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
@@ -41,7 +46,7 @@ class Rule:
     """How a kind is treated.
 
     `life`: how long it is worth sending; None where the ticket decides, so that `expire_time` is required.
-    `secrets`: parameters that no template is given as they are. `shown`: those that one is, cleaned.
+    `secrets`: parameters that no text is given as they are. `shown`: those that one is, cleaned.
     `budgeted`: a stranger can cause it, so that an address gets only so many an hour.
     """
 
@@ -57,6 +62,8 @@ _FACTOR: Final = _WHERE | {"factor_name", "factor_kind"}
 
 RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACTIVATION: Rule(URGENT, None, frozenset({"name"}), frozenset({"token"}), budgeted=True),
+    MessageKind.SIGN_IN_CODE: Rule(URGENT, None, frozenset({"code"}), budgeted=True),
+    MessageKind.CONFIRMATION_CODE: Rule(URGENT, None, frozenset({"code"}), budgeted=True),
     MessageKind.NEW_DEVICE: Rule(shown=_WHERE),
     MessageKind.PASSWORD_CHANGED: Rule(shown=_WHERE),
     MessageKind.TWO_FACTOR_ENABLED: Rule(shown=_FACTOR),
@@ -64,6 +71,9 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.FACTOR_REMOVED: Rule(shown=_FACTOR),
     MessageKind.TWO_FACTOR_DISABLED: Rule(shown=_WHERE),
     MessageKind.BACKUP_CODES_CHANGED: Rule(shown=_WHERE),
+    MessageKind.PHONE_NUMBER_ADDED: Rule(shown=_WHERE | {"phone_number"}),
+    MessageKind.PHONE_NUMBER_CHANGED: Rule(shown=_WHERE | {"phone_number"}),
+    MessageKind.SIGN_IN_DENIED: Rule(shown=_WHERE),
     MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
@@ -95,7 +105,7 @@ class Messages:
         realm_id: RealmId | str,
         kind: MessageKind,
         *,
-        to: EmailAddress | str,
+        to: EmailAddress | PhoneNumber | str,
         account_id: AccountId | UUID | None = None,
         ticket_id: TicketId | UUID | None = None,
         language: str = "",
@@ -104,12 +114,14 @@ class Messages:
     ) -> OutboxRow:
         """Make the row of a message, due at once, for the statement that causes it to insert.
 
+        `to` says the channel: a text message to a PhoneNumber, a mail to anything else. A text message is written by
+        TextMessages.admit alone, which counts what it may cost.
         `expire_time` is the end of the ticket that a link belongs to; a notice is worth sending for 7 days. `params`
         are those of the kind's rule, each at most 1024 characters long; what is missing is empty.
         Raises ValueError for an address that is none, a parameter that the kind does not have, or a missing end.
         """
         rule = RULES[kind]
-        address = to if isinstance(to, EmailAddress) else EmailAddress.parse(to)
+        address = EmailAddress.parse(to) if isinstance(to, str) else to
         given = dict(params or {})
         if unknown := given.keys() - rule.shown - rule.secrets:
             raise ValueError(f"{kind} has no parameter {', '.join(sorted(unknown))}")
@@ -133,6 +145,7 @@ class Messages:
             create_time=now,
             due_time=now,
             expire_time=end,
+            channel="sms" if isinstance(address, PhoneNumber) else "email",
         )
 
     def open(self, realm_id: RealmId | str, account_id: UUID | None, outbox_id: UUID, sealed: bytes) -> Payload:
@@ -141,8 +154,10 @@ class Messages:
         return Payload(content["to"], content["language"], content["params"])
 
 
-def address_mac(keyring: Keyring, realm_id: RealmId | str, address: EmailAddress) -> bytes:
+def address_mac(keyring: Keyring, realm_id: RealmId | str, address: EmailAddress | PhoneNumber) -> bytes:
     """Return what stands for an address in the outbox: 32 bytes, the same for each of its spellings."""
+    if isinstance(address, PhoneNumber):
+        return keyring.identifier_mac(realm_id, f"sms:{address.text}")
     # The prefix keeps it apart from the MACs of unknown sign-in names: a dump must not join the two tables.
     return keyring.identifier_mac(realm_id, f"mail:{address.key}")
 

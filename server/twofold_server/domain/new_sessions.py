@@ -47,11 +47,19 @@ def new_session(
     )
 
 
-def new_device(device_id: UUID | None, known: bool, presented_generation: int) -> DeviceUse:
-    """The known device, or a new one."""
+def new_device(
+    device_id: UUID | None, known: bool, presented_generation: int, trusted_until: datetime | None = None
+) -> DeviceUse:
+    """The known device, or a new one; trusted from now on where `trusted_until` says so."""
     if known and device_id is not None:
-        return DeviceUse(device_id, True, tokens.new_salt(), presented_generation)
-    return DeviceUse(uuid7(), False, tokens.new_salt(), 0)
+        return DeviceUse(device_id, True, tokens.new_salt(), presented_generation, trusted_until)
+    return DeviceUse(uuid7(), False, tokens.new_salt(), 0, trusted_until)
+
+
+def trust_end(realm: Realm, *, wanted: bool, proven: bool, now: datetime) -> datetime | None:
+    """Until when a device is trusted whose user asked for it; None where no second factor was proven just now."""
+    lifetime = realm.settings.device_trust_lifetime
+    return now + lifetime if wanted and proven and lifetime else None
 
 
 def details_of(session: NewSession, second_factor: SecondFactor | None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ from twofold_server.domain.errors import (
     TwoFactorNotEnrolled,
     TwofoldError,
 )
-from twofold_server.domain.factors import AAL, AMR, STRENGTH, Factors
+from twofold_server.domain.factors import AAL, AMR, STRENGTH, Factors, totp
 from twofold_server.domain.passwords import Passwords
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import ActiveSession, is_recent
@@ -116,9 +116,9 @@ class SessionProofs:
         # Before the password is looked at: what is missing tells nothing about it.
         if code == "required" and not found.second_factor:
             raise TwoFactorNotEnrolled
-        if code != "none" and found.second_factor and second_factor is None:
-            raise SecondFactorRequired
         now = self._clock()
+        if code != "none" and found.second_factor and second_factor is None and not _proven(realm, session, found, now):
+            raise SecondFactorRequired
         with_code = second_factor if code != "none" and found.second_factor else None
         bucket = choose_bucket(
             realm,
@@ -225,6 +225,13 @@ class SessionProofs:
             personal=origin.personal,
         )
         return _Refused(error)
+
+
+def _proven(realm: Realm, session: ActiveSession, found: Proofs, now: datetime) -> bool:
+    """Whether a recent proof in the session stands for the code: where no app shows one that could be given with the
+    password, and the user has answered a challenge instead.
+    """
+    return totp.KIND not in (found.factor_kinds or ()) and session.strongest_is_recent(realm, now)
 
 
 async def judge_code(

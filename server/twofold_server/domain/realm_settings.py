@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+import phonenumbers
+
 from twofold_server.domain.values import Audience, DisplayName, LanguageCode
 
 Stored = int | bool | str | list[str]
@@ -53,6 +55,9 @@ class RealmSettings:
     activation_lifetime: timedelta = _duration("Life of an activation link.", 2 * _DAY, 600, 14 * _DAY)
     resend_wait: timedelta = _duration("Wait before a message is sent again.", 60, 10, 3600)
     resend_limit: int = _count("Times that a sign-up's link is sent again.", 5, 1, 20)
+    device_trust_lifetime: timedelta = _duration(
+        "A device that its user trusts needs no second factor for; 0: none is trusted.", 7 * _DAY, 0, 90 * _DAY
+    )
     challenge_lifetime: timedelta = _duration("Life of a sign-in's pending second factor (NIST).", 600, 60, 3600)
     code_lifetime: timedelta = _duration("Life of a code that is sent (NIST 3.1.3.1).", 300, 60, 600)
     enrollment_lifetime: timedelta = _duration("Life of a begun enrolment.", 600, 60, 3600)
@@ -81,6 +86,24 @@ class RealmSettings:
         "Sign-ups and resends an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
     )
     mails_per_address_per_hour: int = _count("Mails an hour that strangers can cause to one address.", 10, 1, 1000)
+    sms_per_number_per_hour: int = _count("Codes an hour to one number; more are refused.", 5, 1, 1000)
+    sms_per_number_per_day: int = _count("Codes a day (UTC) to one number.", 10, 1, 10_000)
+    sms_notices_per_number_per_day: int = _count(
+        "Notices a day (UTC) to one number; mail tells the rest. Codes never use them up.", 10, 1, 10_000
+    )
+    sms_per_prefix_per_day: int = _count(
+        "Text messages a day (UTC) to numbers that differ in the last four digits alone.", 50, 1, 1_000_000
+    )
+    sms_per_country_per_day: int = _count("Text messages a day (UTC) to one country.", 500, 1, 100_000_000)
+    sms_per_day: int = _count("Text messages a day (UTC) of the realm.", 1000, 1, 100_000_000)
+    sms_countries: tuple[str, ...] = field(
+        default=(),
+        metadata={"doc": "ISO 3166 codes of the countries that text messages go to. Empty: all.", "optional": True},
+    )
+    sms_code_domain: str = _text(
+        "Domain of the line `@domain #code` that ends a code's message, by which phones fill it in. Empty: no line.", ""
+    )
+    code_lifetime: timedelta = _duration("Life of a code sent by mail or SMS (NIST: 10 min at most).", 300, 60, 600)
     global_addresses_only: bool = field(
         default=False, metadata={"doc": "Refuse loopback and private addresses as those of end users."}
     )
@@ -135,7 +158,7 @@ class RealmSettings:
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "default": {},
     # NIST SP 800-63B-4: 15 characters where the password may stand alone, links of 24 h, the current step alone.
-    "nist": {"password_minimum": 15, "activation_lifetime": _DAY, "totp_drift_steps": 0},
+    "nist": {"password_minimum": 15, "activation_lifetime": _DAY, "totp_drift_steps": 0, "device_trust_lifetime": 0},
 }
 
 
@@ -185,7 +208,7 @@ def parse(name: str, text: str) -> Stored:
                 raise SettingRefused(f"{name}: a duration such as 90s, 10m, 24h or 2d.")
             stored = int(found[1]) * _UNITS[found[2] or "s"]
         case tuple():
-            stored = [part.strip() for part in text.split(",")]
+            stored = [part.strip() for part in text.split(",")] if text else []
         case _:
             stored = text
     _checked(name, stored)
@@ -215,8 +238,9 @@ def _checked(name: str, stored: object) -> Value:
                 raise SettingRefused(f"{name}: from {show(limits['minimum'])} to {show(limits['maximum'])}.")
             return value
         case tuple():
-            if not isinstance(stored, list) or not 1 <= len(stored) <= 50 or len(set(stored)) != len(stored):
-                raise SettingRefused(f"{name}: 1 to 50 different ones.")
+            least = 0 if limits.get("optional") else 1
+            if not isinstance(stored, list) or not least <= len(stored) <= 250 or len(set(stored)) != len(stored):
+                raise SettingRefused(f"{name}: {least} to 250 different ones.")
             return tuple(_checked_text(name, part) for part in stored)
         case _:
             text = _checked_text(name, stored)
@@ -236,10 +260,26 @@ def _checked_text(name: str, stored: object) -> str:
                 return LanguageCode.parse(stored).text
             case "link_base_url":
                 return _base_url(stored)
+            case "sms_countries":
+                return _country(stored)
+            case "sms_code_domain":
+                return _domain(stored)
             case _:
                 return DisplayName.parse(stored).text
     except ValueError as error:
         raise SettingRefused(f"{name}: {error}") from None
+
+
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}|001", text, re.ASCII) or text not in phonenumbers.SUPPORTED_REGIONS | {"001"}:
+        raise ValueError("A country by its two letters of ISO 3166, such as CZ.")
+    return text
+
+
+def _domain(text: str) -> str:
+    if text and not re.fullmatch(r"(?=.{1,63}\Z)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*", text, re.ASCII):
+        raise ValueError("A domain in lower case, such as example.com.")
+    return text
 
 
 def _base_url(text: str) -> str:

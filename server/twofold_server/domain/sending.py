@@ -4,41 +4,36 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from twofold_server.crypto import tokens
+from twofold_server.crypto import short_codes, tokens
 from twofold_server.crypto.keyring import Keyring
+from twofold_server.db import outbox as db_outbox
 from twofold_server.db import sent as db_sent
-from twofold_server.db.pool import Pool
+from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.factors import SLOT, sent_codes
+from twofold_server.domain.deliveries import Delivery, delivery_of_ticket, new_delivery
+from twofold_server.domain.factors import SLOT, sms_code
 from twofold_server.domain.factors.kinds import sent_place
-from twofold_server.domain.masking import mask_email
+from twofold_server.domain.masking import mask_email, mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import EmailAddress
+from twofold_server.domain.text_messages import TextMessages
+from twofold_server.domain.values import EmailAddress, PhoneNumber
 
 SENT: Final = "sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Where a message stands, why it failed, and from when on another one would be sent."""
-
-    state: str
-    reason: str
-    resend_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class CodeSent:
     """A code under way: where to, masked, until when it is good, and how far its message came."""
 
+    kind: str
     ticket_id: UUID
     destination: str
     expire_time: datetime
@@ -61,26 +56,30 @@ class Subject:
 class Sending:
     """Sends codes, each at most once a minute for its step."""
 
-    def __init__(self, pool: Pool, keyring: Keyring, messages: Messages, clock: Clock) -> None:
+    def __init__(
+        self, pool: Pool, keyring: Keyring, messages: Messages, text_messages: TextMessages, clock: Clock
+    ) -> None:
         self._pool = pool
         self._keyring = keyring
         self._messages = messages
+        self._text_messages = text_messages
         self._clock = clock
 
     async def code(
-        self, realm: Realm, kind: str, destination: str, subject: Subject, more: dict[str, Any]
+        self, realm: Realm, kind: str, destination: str, subject: Subject, more: dict[str, Any], *, first: bool
     ) -> CodeSent:
-        """Send a code of a kind; where one went out just now, tell how far that came instead.
+        """Send a code of a kind to an address or number; where one went out just now, tell how far that came instead.
 
-        `more` is kept with it, sealed, for the answer.
+        `more` is kept with it, sealed, for the answer. `first`: it proves the destination, and signs nobody in.
         """
         now = self._clock()
-        ticket_id, code = uuid7(), sent_codes.new_code()
+        ticket_id, code = uuid7(), short_codes.new_code()
         expire_time = now + realm.settings.code_lifetime
+        to = PhoneNumber.parse(destination) if kind == sms_code.KIND else EmailAddress.parse(destination)
         message = self._messages.prepare(
             realm.realm_id,
-            MessageKind.CODE,
-            to=EmailAddress.parse(destination),
+            MessageKind.CONFIRMATION_CODE if first else MessageKind.SIGN_IN_CODE,
+            to=to,
             account_id=subject.account_id,
             ticket_id=ticket_id,
             language=subject.language or realm.settings.language_code,
@@ -105,35 +104,30 @@ class Sending:
             epoch=subject.epoch,
             client_id=subject.client_id,
         )
-        wait = realm.settings.resend_wait
-        went = await db_sent.put(
-            self._pool,
-            ticket,
-            slot=SLOT[kind],
-            code_mac=sent_codes.code_mac(self._keyring, ticket_id, kind, destination, code),
-            wait_since=now - wait,
-            message=message,
-        )
-        if went:
-            return CodeSent(ticket_id, mask_email(destination), expire_time, Delivery("waiting", "", now + wait))
-        return await self._earlier(realm, kind, destination, subject, wait)
+        code_mac = self._keyring.code_mac(ticket_id, kind, destination, code)
+        async with transaction(self._pool) as tx:
+            # Of two at once one sends; the row that is there waits for nobody once it is spent or has expired.
+            if not await db_sent.put(tx, ticket, SLOT[kind], code_mac, now - realm.settings.resend_wait):
+                return await self._earlier(tx, realm, kind, destination, subject)
+            if isinstance(to, PhoneNumber):
+                delivery = await self._text_messages.admit(tx, realm, message, to)
+            else:
+                await db_outbox.insert(tx, message)
+                delivery = new_delivery(realm, now, None)
+        return CodeSent(kind, ticket_id, _masked(kind, destination), expire_time, delivery)
 
     async def _earlier(
-        self, realm: Realm, kind: str, destination: str, subject: Subject, wait: timedelta
+        self, tx: Connection, realm: Realm, kind: str, destination: str, subject: Subject
     ) -> CodeSent:
-        found = await db_sent.last(self._pool, realm.realm_id, SENT, str(subject.step_id), SLOT[kind])
+        found = await db_sent.last(tx, realm.realm_id, SENT, str(subject.step_id), SLOT[kind])
         assert found is not None
         place = sent_place(realm.realm_id, subject.account_id, found.ticket_id)
         earlier = json.loads(self._keyring.open(found.payload, place))["destination"]
-        delivery = Delivery(*delivery_of(found.state), found.create_time + wait)
-        return CodeSent(found.ticket_id, mask_email(earlier), found.expire_time, delivery, earlier != destination)
+        delivery = await delivery_of_ticket(tx, realm, found.ticket_id) or new_delivery(realm, found.create_time, None)
+        return CodeSent(
+            kind, found.ticket_id, _masked(kind, earlier), found.expire_time, delivery, earlier != destination
+        )
 
 
-def delivery_of(state: str) -> tuple[str, str]:
-    """What a caller is told of an outbox row's state: state and reason."""
-    return {
-        "waiting": ("waiting", ""),
-        "sent": ("sent", ""),
-        "over_budget": ("failed", "limit_reached"),
-        "dead": ("failed", "refused"),
-    }.get(state, ("failed", "expired"))
+def _masked(kind: str, destination: str) -> str:
+    return mask_phone(destination) if kind == sms_code.KIND else mask_email(destination)

@@ -40,7 +40,7 @@ from twofold_server.domain.errors import (
 )
 from twofold_server.domain.factors import Factors
 from twofold_server.domain.messages import MessageKind, Messages
-from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row
+from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import SessionTokens, SignedIn
@@ -78,6 +78,8 @@ class SignIns:
         second_factor: SecondFactor | None,
         audience: str,
         origin: Origin,
+        *,
+        trust_device: bool = False,
     ) -> SignedIn | Challenged:
         """Sign in with a password and, where one is owed and given, a second factor.
 
@@ -112,7 +114,7 @@ class SignIns:
             if not right:
                 await self._wrong_password(realm, found, identifier_mac, bucket, origin, now)
             result = await self._right_password(
-                realm, found, second_factor, known, audience, origin, identifier_mac, now
+                realm, found, second_factor, known, audience, origin, identifier_mac, now, trust_device
             )
             if result is None:
                 continue
@@ -197,17 +199,21 @@ class SignIns:
         origin: Origin,
         identifier_mac: bytes,
         now: datetime,
+        trust_device: bool,
     ) -> SignedIn | Challenged | None:
         """Judge behind the right password; None if the account moved and must be read again."""
         assert found.account_id is not None
-        code = await self._code(realm, found, second_factor, known)
+        code = await self._code(realm, found, second_factor, known, now)
         now = max(now, self._clock())
         bucket = KNOWN if known else UNKNOWN
         session = new_session(
             realm, origin, now, audience, second_factor if code.owed == "given" else None, auth_time=now
         )
         device = new_device(
-            found.device_id, known, origin.client.device.generation if known and origin.client.device else 0
+            found.device_id,
+            known,
+            origin.client.device.generation if known and origin.client.device else 0,
+            trust_end(realm, wanted=trust_device, proven=code.owed == "given", now=now),
         )
         challenge, challenged = None, None
         if code.owed == "none":
@@ -241,11 +247,13 @@ class SignIns:
         await self._refuse_password(realm, found, identifier_mac, bucket, now)
         return None
 
-    async def _code(self, realm: Realm, found: Found, second_factor: SecondFactor | None, known: bool) -> Code:
+    async def _code(
+        self, realm: Realm, found: Found, second_factor: SecondFactor | None, known: bool, now: datetime
+    ) -> Code:
         if not found.second_factor:
             return Code("not_owed")
         if second_factor is None:
-            return Code("none")
+            return Code("waived" if known and _is_trusted(realm, found, now) else "none")
         try:
             return await self._factors.verify(realm, found, second_factor, known_device=known)
         except Overloaded:
@@ -304,6 +312,12 @@ class SignIns:
             new=self._passwords.seal(realm.realm_id, found.account_id, new),
             scheme=scheme_of(new),
         )
+
+
+def _is_trusted(realm: Realm, found: Found, now: datetime) -> bool:
+    """Whether the device waives the second factor; the statement demands it of the row again."""
+    until = found.device_trusted_until
+    return bool(realm.settings.device_trust_lifetime) and until is not None and until > now
 
 
 def _budgets(found: Found, second_factor: SecondFactor | None) -> list[Budget | None]:

@@ -39,7 +39,7 @@ from twofold_server.domain.errors import (
     TwoFactorNotEnrolled,
     Violation,
 )
-from twofold_server.domain.factors import NAME, STRENGTH, backup_codes, email_code, totp
+from twofold_server.domain.factors import NAME, STRENGTH, backup_codes, email_code, sms_code, totp
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.factors.kinds import secret_place
 from twofold_server.domain.messages import MessageKind
@@ -48,7 +48,17 @@ from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over, is_recent
-from twofold_server.domain.values import DisplayName, EmailAddress, EmailCode, Handle, Password, SecondFactor, TotpCode
+from twofold_server.domain.values import (
+    DisplayName,
+    EmailAddress,
+    Handle,
+    Password,
+    PhoneNumber,
+    SecondFactor,
+    SentCode,
+    SmsCode,
+    TotpCode,
+)
 
 ENROLLMENT: Final = "enrollment"
 
@@ -119,9 +129,9 @@ class TwoFactor:
         return found
 
     async def begin(
-        self, realm: Realm, session: ActiveSession, client_id: str, wanted: EmailAddress | None, name: DisplayName
+        self, realm: Realm, session: ActiveSession, client_id: str, wanted: EmailAddress | PhoneNumber | None, name: DisplayName
     ) -> Begun:
-        """Begin to set up an authenticator app, or codes to the address that is `wanted`.
+        """Begin to set up an authenticator app, or codes to the address or number that is `wanted`.
 
         A new key or code ends the one of an enrolment that was begun before. Raises FactorLimitReached, SessionEnded,
         ResendTooSoon.
@@ -129,7 +139,7 @@ class TwoFactor:
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
-        kind = totp.KIND if wanted is None else email_code.KIND
+        kind = _kind_of(wanted)
         await self._demand_room(self._pool, realm, session, kind)
         token, handle_hash = tokens.new_secret_token()
         ticket_id, now = uuid7(), self._clock()
@@ -139,12 +149,12 @@ class TwoFactor:
             secret, material = await totp.begin(self._engine, realm, account.email)
             expire_time = now + realm.settings.enrollment_lifetime
         else:
-            secret = email_code.begin(wanted)
+            secret = sms_code.begin(wanted) if isinstance(wanted, PhoneNumber) else email_code.begin(wanted)
             subject = Subject(
                 session.account_id, session.account_id, session.epoch, client_id, account.language_code
             )
             # By account, not by enrolment: each new one would else buy a message.
-            material = await self._sending.code(realm, kind, wanted.text, subject, {"session_id": str(session.session_id)})
+            material = await self._sending.code(realm, kind, wanted.text, subject, {}, first=True)
             if material.destination_changed:
                 raise ResendTooSoon(retry_after=(material.delivery.resend_time - now).total_seconds())
             begun["sent_id"], expire_time = str(material.ticket_id), material.expire_time
@@ -174,7 +184,7 @@ class TwoFactor:
         session: ActiveSession,
         origin: Origin,
         handle: Handle,
-        code: TotpCode | EmailCode,
+        code: TotpCode | SentCode,
         password: Password,
     ) -> Enrolled:
         """Enrol what was begun in this session, with the password and a first code, which is spent.
@@ -241,8 +251,6 @@ class TwoFactor:
                 origin,
                 "factor_added",
                 MessageKind.FACTOR_ADDED if proven.account.second_factor else MessageKind.TWO_FACTOR_ENABLED,
-                email=proven.account.email,
-                language=proven.account.language_code,
                 params={"name": account.display_name, "factor_name": factor.name, "factor_kind": factor.kind},
                 details={"factor_id": str(factor_id), "factor_kind": kind},
             )
@@ -254,7 +262,11 @@ class TwoFactor:
             first = partial(judge_first_code, realm, session.account_id, kind, step is not None)
         else:
             sent_id = UUID(begun["sent_id"])
-            macs = email_code.finish(self._keyring, sent_id, secret, code)
+            macs = (
+                sms_code.finish(self._keyring, sent_id, secret, code)
+                if isinstance(code, SmsCode)
+                else email_code.finish(self._keyring, sent_id, secret, code)
+            )
             first = partial(judge_first_sent_code, realm, session.account_id, kind, sent_id, macs)
         factor, row = await self._proofs.demand(realm, session, origin, password, effect, judge=first)
         codes = await self._first_codes(realm, session, account.email, row)
@@ -295,7 +307,9 @@ class TwoFactor:
     async def remove(self, realm: Realm, session: ActiveSession, origin: Origin, factor_id: UUID) -> None:
         """Remove one factor of several. Raises FactorNotFound, LastFactor, SessionEnded."""
         async with transaction(self._pool) as tx:
-            account = await self._lock(tx, session)
+            await self._lock(tx, session)
+            # As they are before: the mailbox or number of the factor that goes is told as well.
+            told = await self._log.destinations(tx, realm, session.account_id)
             factor = await db_factors.remove(tx, realm.realm_id, session.account_id, factor_id)
             if factor is None:
                 raise FactorNotFound
@@ -308,8 +322,7 @@ class TwoFactor:
                 origin,
                 "factor_removed",
                 MessageKind.FACTOR_REMOVED,
-                email=account.email,
-                language=account.language_code,
+                told=told,
                 params={"factor_name": factor.name, "factor_kind": factor.kind},
                 details={"factor_id": str(factor_id), "factor_kind": factor.kind},
             )
@@ -341,14 +354,17 @@ class TwoFactor:
                 origin,
                 "backup_codes_changed",
                 MessageKind.BACKUP_CODES_CHANGED,
-                email=locked.email,
-                language=locked.language_code,
                 params={"name": account.display_name},
             )
         return codes
 
     async def disable(
-        self, realm: Realm, session: ActiveSession, origin: Origin, password: Password, second_factor: SecondFactor
+        self,
+        realm: Realm,
+        session: ActiveSession,
+        origin: Origin,
+        password: Password,
+        second_factor: SecondFactor | None,
     ) -> SignedIn:
         """Turn two-factor off. Ends every other session by the epoch; this one is carried over, as a password's alone.
 
@@ -357,6 +373,7 @@ class TwoFactor:
         """
 
         async def effect(tx: Connection, proven: Proven) -> CarriedOver:
+            told = await self._log.destinations(tx, realm, session.account_id)
             await db_factors.remove_all(tx, realm.realm_id, session.account_id)
             carried = await carry_over(
                 tx,
@@ -375,8 +392,7 @@ class TwoFactor:
                 origin,
                 "two_factor_disabled",
                 MessageKind.TWO_FACTOR_DISABLED,
-                email=proven.account.email,
-                language=proven.account.language_code,
+                told=told,
             )
             return carried
 
@@ -402,6 +418,12 @@ class TwoFactor:
         if locked is None:
             raise SessionEnded
         return account
+
+
+def _kind_of(wanted: EmailAddress | PhoneNumber | None) -> str:
+    if wanted is None:
+        return totp.KIND
+    return sms_code.KIND if isinstance(wanted, PhoneNumber) else email_code.KIND
 
 
 def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:

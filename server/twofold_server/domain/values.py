@@ -14,6 +14,8 @@ from typing import ClassVar, NewType, Self
 from uuid import UUID
 
 import email_validator
+import phonenumbers
+from phonenumbers import PhoneNumberType
 
 from twofold_server.crypto import backup_codes, tokens
 
@@ -28,9 +30,11 @@ MAXIMUM_EMAIL = 254
 MAXIMUM_PASSWORD = 256
 MAXIMUM_NAME = 64
 MAXIMUM_USER_AGENT = 512
+MAXIMUM_PHONE_TEXT = 32
 
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+_E164 = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -76,6 +80,75 @@ class EmailAddress:
         if len(key) > MAXIMUM_EMAIL or key.count("@") != 1 or any(c.isspace() for c in key):
             raise ValueError("Not an e-mail address.")
         return cls(found.normalized, key)
+
+
+_NO_SMS = {
+    PhoneNumberType.FIXED_LINE: "A landline, which takes no text messages.",
+    PhoneNumberType.PREMIUM_RATE: "A premium-rate number.",
+    PhoneNumberType.SHARED_COST: "A shared-cost number.",
+    PhoneNumberType.TOLL_FREE: "A toll-free number, which takes no text messages.",
+    PhoneNumberType.VOIP: "A number of internet telephony, which anybody can have in bulk.",
+    PhoneNumberType.PERSONAL_NUMBER: "A personal number, whose calls are charged by where they lead.",
+    PhoneNumberType.PAGER: "A pager.",
+    PhoneNumberType.UAN: "A company's number, which takes no text messages.",
+    PhoneNumberType.VOICEMAIL: "A voice mailbox.",
+}
+_PHONE_CLEANED = str.maketrans(dict.fromkeys(" -.()/\u00a0"))
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A number that can receive text messages: `text` in E.164, `country` by ISO 3166 (`001`: of no country).
+
+    It must exist in the numbering plan as libphonenumber knows it, and be of a mobile, or of a kind that can't be told
+    from one (North America). `prefix` is what its neighbours share: all but the last four digits, the size of the
+    ranges that are handed out, and rented for fraud.
+    """
+
+    text: str = field(repr=False)
+    country: str
+    prefix: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        if len(text) > MAXIMUM_PHONE_TEXT:
+            raise ValueError(f"Longer than {MAXIMUM_PHONE_TEXT} characters.")
+        digits = text.translate(_PHONE_CLEANED)
+        # The library would take letters, extensions and digits of other scripts as well.
+        if not _E164.fullmatch(digits):
+            raise ValueError("Not a phone number in international form, such as +420777123456.")
+        try:
+            number = phonenumbers.parse(digits, None)
+        except phonenumbers.NumberParseException:
+            raise ValueError("No country has such a number.") from None
+        if not phonenumbers.is_possible_number(number):
+            raise ValueError("Too short or too long for its country.")
+        if not phonenumbers.is_valid_number(number):
+            raise ValueError("No such number can exist in its country.")
+        kind = phonenumbers.number_type(number)
+        if kind not in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):
+            raise ValueError(_NO_SMS.get(kind, "Not known to be a mobile number."))
+        canonical = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        country = phonenumbers.region_code_for_number(number) or "001"
+        return cls(canonical, country, canonical[:-4])
+
+    @property
+    def calling_code(self) -> str:
+        """The country's part of it, such as `+420`."""
+        return f"+{phonenumbers.parse(self.text, None).country_code}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShortCode:
+    """The six digits of a code that was sent; spaces are forgiven."""
+
+    digits: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(TotpCode.parse(text).digits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from twofold.v1 import account_pb2
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.paging import Pages
+from twofold_server.domain.phone_numbers import PhoneNumbers
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.sessions import SignedIn, demand_audience
 from twofold_server.domain.sign_in import SignIns
@@ -23,11 +24,20 @@ class AccountServicer:
 
     SERVICE: Final = account_pb2.DESCRIPTOR.services_by_name["AccountService"]
 
-    def __init__(self, realms: Realms, sign_ups: SignUps, sign_ins: SignIns, accounts: Accounts, pages: Pages) -> None:
+    def __init__(
+        self,
+        realms: Realms,
+        sign_ups: SignUps,
+        sign_ins: SignIns,
+        accounts: Accounts,
+        phone_numbers: PhoneNumbers,
+        pages: Pages,
+    ) -> None:
         self._realms = realms
         self._sign_ups = sign_ups
         self._sign_ins = sign_ins
         self._accounts = accounts
+        self._phone_numbers = phone_numbers
         self._pages = pages
 
     async def SignUp(self, request: account_pb2.SignUpRequest, call: Call) -> account_pb2.SignUpResponse:
@@ -85,14 +95,21 @@ class AccountServicer:
             audience = door.audience()
             client = door.client(call)
         result = await self._sign_ins.sign_in(
-            realm, email, password, second_factor, demand_audience(realm, audience), Origin(call.caller.name, client)
+            realm,
+            email,
+            password,
+            second_factor,
+            demand_audience(realm, audience),
+            Origin(call.caller.name, client),
+            trust_device=request.trust_device,
         )
         if isinstance(result, SignedIn):
             return account_pb2.SignInResponse(signed_in=packing.signed_in(result))
         return account_pb2.SignInResponse(challenge=packing.challenge(result))
 
     async def GetAccount(self, request: account_pb2.GetAccountRequest, call: Call) -> account_pb2.GetAccountResponse:
-        return account_pb2.GetAccountResponse(account=packing.account(await self._accounts.get(call.user)))
+        row = await self._accounts.get(call.user)
+        return account_pb2.GetAccountResponse(account=packing.account(row, await self._phone_numbers.get(call.user)))
 
     async def UpdateAccount(
         self, request: account_pb2.UpdateAccountRequest, call: Call
@@ -102,7 +119,8 @@ class AccountServicer:
             display_name = door.display_name("account.display_name") if "display_name" in paths else None
             language = door.language_code("account.language_code") if "language_code" in paths else None
         row = await self._accounts.update(call.user, display_name=display_name, language=language)
-        return account_pb2.UpdateAccountResponse(account=packing.account(row))
+        number = await self._phone_numbers.get(call.user)
+        return account_pb2.UpdateAccountResponse(account=packing.account(row, number))
 
     async def ChangePassword(
         self, request: account_pb2.ChangePasswordRequest, call: Call
@@ -121,6 +139,33 @@ class AccountServicer:
             tokens=packing.tokens(result.tokens),
             password_advice=packing.advice(advice),
         )
+
+    async def ChangePhoneNumber(
+        self, request: account_pb2.ChangePhoneNumberRequest, call: Call
+    ) -> account_pb2.ChangePhoneNumberResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            number = door.phone_number()
+            client = door.client(call)
+        begun = await self._phone_numbers.change(realm, call.user, Origin(call.caller.name, client), number)
+        return account_pb2.ChangePhoneNumberResponse(
+            phone_number_token=begun.phone_number_token,
+            expire_time=packing.timestamp(begun.expire_time),
+            masked_phone_number=begun.masked,
+            delivery=packing.delivery(begun.delivery),
+        )
+
+    async def ConfirmPhoneNumber(
+        self, request: account_pb2.ConfirmPhoneNumberRequest, call: Call
+    ) -> account_pb2.ConfirmPhoneNumberResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            handle = door.handle("phone_number_token")
+            code = door.short_code()
+            client = door.client(call)
+        number = await self._phone_numbers.confirm(realm, call.user, Origin(call.caller.name, client), handle, code)
+        row = await self._accounts.get(call.user)
+        return account_pb2.ConfirmPhoneNumberResponse(account=packing.account(row, number))
 
     async def DeleteAccount(
         self, request: account_pb2.DeleteAccountRequest, call: Call

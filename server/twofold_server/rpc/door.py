@@ -69,6 +69,14 @@ class Door:
         """An e-mail address. Required."""
         return self.parse(path, values.EmailAddress.parse)
 
+    def phone_number(self, path: str = "phone_number") -> values.PhoneNumber:
+        """A number that can receive text messages. Required."""
+        return self.parse(path, values.PhoneNumber.parse)
+
+    def short_code(self, path: str = "code") -> values.ShortCode:
+        """A code that was sent. Required."""
+        return self.parse(path, values.ShortCode.parse)
+
     def password(self, path: str = "password") -> values.Password:
         """A password that somebody claims. Required."""
         return self.parse(path, values.Password.parse)
@@ -111,11 +119,13 @@ class Door:
             self._malformed_session = path
         return cast(tokens.RefreshParts, found)
 
-    def first_code(self, path: str = "proof") -> values.TotpCode | values.EmailCode:
+    def first_code(self, path: str = "proof") -> values.TotpCode | values.SentCode:
         """The code that an enrolment is finished with. Required."""
         match self.one_of(path):
             case "email_code":
                 return self.parse("email_code", values.EmailCode.parse)
+            case "sms_code":
+                return self.parse("sms_code", values.SmsCode.parse)
             case _:
                 return self.totp_code("totp_code")
 
@@ -138,8 +148,10 @@ class Door:
                 return self.parse(f"{path}.backup_code", values.BackupCode.parse)
             case "email_code" if challenged:
                 return self.parse(f"{path}.email_code", values.EmailCode.parse)
-            case "email_code":
-                self.refuse(f"{path}.email_code", "Answers a challenge alone: StartChallenge sends the code.")
+            case "sms_code" if challenged:
+                return self.parse(f"{path}.sms_code", values.SmsCode.parse)
+            case "email_code" | "sms_code" as arm:
+                self.refuse(f"{path}.{arm}", "Answers a challenge alone: StartChallenge sends the code.")
                 return None
             case _:
                 self.refuse(path, f"Required: exactly one of {', '.join(self._arms(path, 'factor'))}.")

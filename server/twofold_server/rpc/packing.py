@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -12,33 +12,40 @@ from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto.blocklist import Advice
 from twofold_server.domain.challenges import Challenged, Started
 from twofold_server.domain.checked_tokens import CheckedToken
+from twofold_server.domain.deliveries import Delivery, DeliveryState, Refusal
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.factors.totp import Material
-from twofold_server.domain.records import AccountRow, FactorRow, RevocationRow, SessionRow, SignInRow
-from twofold_server.domain.sending import CodeSent, Delivery
+from twofold_server.domain.phone_numbers import VerifiedNumber
+from twofold_server.domain.records import AccountRow, DeviceRow, FactorRow, RevocationRow, SessionRow, SignInRow
+from twofold_server.domain.sending import CodeSent
 from twofold_server.domain.sessions import SignedIn, Tokens
 
 KINDS: Final = {
     "totp": sign_in_pb2.FACTOR_KIND_TOTP,
     "backup_code": sign_in_pb2.FACTOR_KIND_BACKUP_CODE,
     "email": sign_in_pb2.FACTOR_KIND_EMAIL,
-}
-_DELIVERY_STATES: Final = {
-    "waiting": sign_in_pb2.DELIVERY_STATE_WAITING,
-    "sent": sign_in_pb2.DELIVERY_STATE_SENT,
-    "failed": sign_in_pb2.DELIVERY_STATE_FAILED,
-}
-_DELIVERY_REASONS: Final = {
-    "": sign_in_pb2.DELIVERY_REASON_UNSPECIFIED,
-    "limit_reached": sign_in_pb2.DELIVERY_REASON_LIMIT_REACHED,
-    "refused": sign_in_pb2.DELIVERY_REASON_REFUSED,
-    "expired": sign_in_pb2.DELIVERY_REASON_EXPIRED,
+    "sms": sign_in_pb2.FACTOR_KIND_SMS,
 }
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
     "challenged": account_pb2.SIGN_IN_RESULT_CHALLENGED,
     "wrong_password": account_pb2.SIGN_IN_RESULT_WRONG_PASSWORD,
     "wrong_code": account_pb2.SIGN_IN_RESULT_WRONG_SECOND_FACTOR,
+}
+_DELIVERY_STATES: Final = {
+    DeliveryState.WAITING: sign_in_pb2.DELIVERY_STATE_WAITING,
+    DeliveryState.SENT: sign_in_pb2.DELIVERY_STATE_SENT,
+    DeliveryState.EXPIRED: sign_in_pb2.DELIVERY_STATE_EXPIRED,
+    DeliveryState.REFUSED: sign_in_pb2.DELIVERY_STATE_REFUSED,
+}
+_DELIVERY_REASONS: Final = {
+    Refusal.OVER_BUDGET: sign_in_pb2.DELIVERY_REASON_OVER_BUDGET,
+    Refusal.SPEND_CAP: sign_in_pb2.DELIVERY_REASON_SPEND_CAP,
+    Refusal.COUNTRY_NOT_SERVED: sign_in_pb2.DELIVERY_REASON_COUNTRY_NOT_SERVED,
+    Refusal.PROVIDER_REFUSED: sign_in_pb2.DELIVERY_REASON_PROVIDER_REFUSED,
+    Refusal.ADDRESS_UNREACHABLE: sign_in_pb2.DELIVERY_REASON_ADDRESS_UNREACHABLE,
+    Refusal.CHANNEL_NOT_CONFIGURED: sign_in_pb2.DELIVERY_REASON_CHANNEL_NOT_CONFIGURED,
+    Refusal.FAILED: sign_in_pb2.DELIVERY_REASON_FAILED,
 }
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,9 +65,9 @@ def timestamp(time: datetime) -> Timestamp:
     return Timestamp(seconds=since.days * 86400 + since.seconds, nanos=since.microseconds * 1000)
 
 
-def account(row: AccountRow) -> account_pb2.Account:
-    """An account."""
-    return account_pb2.Account(
+def account(row: AccountRow, number: VerifiedNumber | None = None) -> account_pb2.Account:
+    """An account, with its verified number where that is shown."""
+    packed = account_pb2.Account(
         account_id=str(row.account_id),
         realm_id=row.realm_id,
         email=row.email,
@@ -68,6 +75,19 @@ def account(row: AccountRow) -> account_pb2.Account:
         language_code=row.language_code,
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
+    )
+    if number is not None:
+        packed.phone_number = number.text
+        packed.phone_number_verify_time.CopyFrom(timestamp(number.verify_time))
+    return packed
+
+
+def delivery(told: Delivery) -> sign_in_pb2.Delivery:
+    """What became of a message."""
+    return sign_in_pb2.Delivery(
+        state=_DELIVERY_STATES[told.state],
+        reason=sign_in_pb2.DELIVERY_REASON_UNSPECIFIED if told.reason is None else _DELIVERY_REASONS[told.reason],
+        resend_time=timestamp(told.resend_time),
     )
 
 
@@ -146,30 +166,15 @@ def challenge(result: Challenged) -> sign_in_pb2.SecondFactorChallenge:
     )
 
 
-def delivery(found: Delivery) -> sign_in_pb2.Delivery:
-    """How far a message came."""
-    return sign_in_pb2.Delivery(
-        state=_DELIVERY_STATES[found.state],
-        reason=_DELIVERY_REASONS[found.reason],
-        resend_time=timestamp(found.resend_time),
-    )
-
-
-def material(
-    found: Material | CodeSent,
-) -> dict[str, two_factor_pb2.TotpEnrollmentMaterial | two_factor_pb2.EmailEnrollmentMaterial]:
+def material(found: Material | CodeSent) -> dict[str, Any]:
     """What an enrolment needs, under the name of its arm."""
     if isinstance(found, Material):
-        return {
-            "totp": two_factor_pb2.TotpEnrollmentMaterial(
-                otpauth_url=found.otpauth_url, qr_code_png=found.qr_code_png, secret=found.secret
-            )
-        }
-    return {
-        "email": two_factor_pb2.EmailEnrollmentMaterial(
-            destination=found.destination, delivery=delivery(found.delivery)
+        totp = two_factor_pb2.TotpEnrollmentMaterial(
+            otpauth_url=found.otpauth_url, qr_code_png=found.qr_code_png, secret=found.secret
         )
-    }
+        return {"totp": totp}
+    kind = two_factor_pb2.SmsEnrollmentMaterial if found.kind == "sms" else two_factor_pb2.EmailEnrollmentMaterial
+    return {found.kind: kind(destination=found.destination, delivery=delivery(found.delivery))}
 
 
 def started(found: Started) -> two_factor_pb2.StartChallengeResponse:
@@ -179,6 +184,21 @@ def started(found: Started) -> two_factor_pb2.StartChallengeResponse:
         packed.destination = found.sent.destination
         packed.code_expire_time.CopyFrom(timestamp(found.sent.expire_time))
         packed.delivery.CopyFrom(delivery(found.sent.delivery))
+    return packed
+
+
+def device(row: DeviceRow, current: UUID | None) -> two_factor_pb2.Device:
+    """A device; `current` is that of the session that the call was made in."""
+    packed = two_factor_pb2.Device(
+        device_id=str(row.device_id),
+        create_time=timestamp(row.create_time),
+        last_use_time=timestamp(row.last_use_time),
+        ip_address=row.ip_address,
+        user_agent=row.user_agent,
+        current=current == row.device_id,
+    )
+    if row.trusted_until is not None:
+        packed.trust_expire_time.CopyFrom(timestamp(row.trusted_until))
     return packed
 
 

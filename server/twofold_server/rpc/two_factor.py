@@ -7,12 +7,13 @@ from typing import Final
 from twofold.v1 import two_factor_pb2
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.devices import Devices
 from twofold_server.domain.errors import FactorNotFound
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.domain.values import Client
+from twofold_server.domain.values import Client, EmailAddress, PhoneNumber
 from twofold_server.rpc import packing
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading
@@ -24,12 +25,19 @@ class TwoFactorServicer:
     SERVICE: Final = two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]
 
     def __init__(
-        self, realms: Realms, two_factor: TwoFactor, challenges: Challenges, step_ups: StepUps, pages: Pages
+        self,
+        realms: Realms,
+        two_factor: TwoFactor,
+        challenges: Challenges,
+        step_ups: StepUps,
+        devices: Devices,
+        pages: Pages,
     ) -> None:
         self._realms = realms
         self._two_factor = two_factor
         self._challenges = challenges
         self._step_ups = step_ups
+        self._devices = devices
         self._pages = pages
 
     async def GetTwoFactorStatus(
@@ -51,9 +59,13 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             kind = door.one_of("factor")
-            address = door.email("email.email") if kind == "email" else None
+            wanted: EmailAddress | PhoneNumber | None = None
+            if kind == "email":
+                wanted = door.email("email.email")
+            elif kind == "sms":
+                wanted = door.phone_number("sms.phone_number")
             name = door.display_name("name")
-        begun = await self._two_factor.begin(realm, call.user, call.caller.name, address, name)
+        begun = await self._two_factor.begin(realm, call.user, call.caller.name, wanted, name)
         return two_factor_pb2.BeginEnrollmentResponse(
             enrollment_token=begun.enrollment_token,
             expire_time=packing.timestamp(begun.expire_time),
@@ -120,9 +132,8 @@ class TwoFactorServicer:
         with reading(request) as door:
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
-            second_factor = door.second_factor("second_factor", required=True)
+            second_factor = door.second_factor("second_factor", required=False)
             client = door.client(call)
-        assert second_factor is not None
         result = await self._two_factor.disable(
             realm, call.user, Origin(call.caller.name, client), password, second_factor
         )
@@ -144,8 +155,8 @@ class TwoFactorServicer:
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")
             kind = door.one_of("factor")
-            named = kind == "email" and request.email.factor_id
-            factor_id = door.identifier("email.factor_id") if named else None
+            named = kind in ("email", "sms") and getattr(request, kind).factor_id
+            factor_id = door.identifier(f"{kind}.factor_id") if named else None
         started = await self._challenges.start(call.realms, handle, binding, kind, factor_id, call.caller.name)
         return packing.started(started)
 
@@ -159,13 +170,35 @@ class TwoFactorServicer:
             client = door.client(call)
         assert second_factor is not None
         origin = Origin(call.caller.name, client)
-        result = await self._challenges.finish(call.realms, handle, binding, second_factor, origin)
+        result = await self._challenges.finish(
+            call.realms, handle, binding, second_factor, origin, trust_device=request.trust_device
+        )
         if result is None:
             # Ignored for a sign-in's challenge, whatever it holds.
             with reading(request) as door:
                 refresh_token = door.refresh_token() if request.refresh_token else None
             result = await self._step_ups.finish(call.realms, handle, binding, second_factor, refresh_token, origin)
         return two_factor_pb2.FinishChallengeResponse(signed_in=packing.signed_in(result))
+
+    async def ListDevices(
+        self, request: two_factor_pb2.ListDevicesRequest, call: Call
+    ) -> two_factor_pb2.ListDevicesResponse:
+        with reading(request) as door:
+            page = door.page(call, self._pages)
+        rows = await self._devices.page(call.user, page.after, page.size + 1)
+        shown, token = self._pages.cut(call.scope, rows, page.size, lambda row: row.device_id)
+        current = call.user.row.device_id
+        return two_factor_pb2.ListDevicesResponse(
+            devices=[packing.device(row, current) for row in shown], next_page_token=token
+        )
+
+    async def RevokeDevice(
+        self, request: two_factor_pb2.RevokeDeviceRequest, call: Call
+    ) -> two_factor_pb2.RevokeDeviceResponse:
+        with reading(request) as door:
+            device_id = door.identifier("device_id")
+        await self._devices.revoke(call.user, device_id)
+        return two_factor_pb2.RevokeDeviceResponse()
 
 
 def _without_client(call: Call) -> Origin:

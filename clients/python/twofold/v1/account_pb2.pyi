@@ -24,7 +24,7 @@ SIGN_IN_RESULT_WRONG_PASSWORD: SignInResult
 SIGN_IN_RESULT_WRONG_SECOND_FACTOR: SignInResult
 
 class Account(_message.Message):
-    __slots__ = ("account_id", "realm_id", "email", "display_name", "language_code", "create_time", "update_time")
+    __slots__ = ("account_id", "realm_id", "email", "display_name", "language_code", "create_time", "update_time", "phone_number", "phone_number_verify_time")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     REALM_ID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,8 @@ class Account(_message.Message):
     LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PHONE_NUMBER_VERIFY_TIME_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     realm_id: str
     email: str
@@ -39,7 +41,9 @@ class Account(_message.Message):
     language_code: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, account_id: _Optional[str] = ..., realm_id: _Optional[str] = ..., email: _Optional[str] = ..., display_name: _Optional[str] = ..., language_code: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    phone_number: str
+    phone_number_verify_time: _timestamp_pb2.Timestamp
+    def __init__(self, account_id: _Optional[str] = ..., realm_id: _Optional[str] = ..., email: _Optional[str] = ..., display_name: _Optional[str] = ..., language_code: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., phone_number: _Optional[str] = ..., phone_number_verify_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PasswordAdvice(_message.Message):
     __slots__ = ("score", "warning", "suggestions")
@@ -182,6 +186,42 @@ class ChangePasswordResponse(_message.Message):
     tokens: _sign_in_pb2.SessionTokens
     password_advice: PasswordAdvice
     def __init__(self, session: _Optional[_Union[_sign_in_pb2.Session, _Mapping]] = ..., tokens: _Optional[_Union[_sign_in_pb2.SessionTokens, _Mapping]] = ..., password_advice: _Optional[_Union[PasswordAdvice, _Mapping]] = ...) -> None: ...
+
+class ChangePhoneNumberRequest(_message.Message):
+    __slots__ = ("phone_number", "client")
+    PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    phone_number: str
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, phone_number: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class ChangePhoneNumberResponse(_message.Message):
+    __slots__ = ("phone_number_token", "expire_time", "masked_phone_number", "delivery")
+    PHONE_NUMBER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MASKED_PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    phone_number_token: str
+    expire_time: _timestamp_pb2.Timestamp
+    masked_phone_number: str
+    delivery: _sign_in_pb2.Delivery
+    def __init__(self, phone_number_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., masked_phone_number: _Optional[str] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
+
+class ConfirmPhoneNumberRequest(_message.Message):
+    __slots__ = ("phone_number_token", "code", "client")
+    PHONE_NUMBER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    phone_number_token: str
+    code: str
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, phone_number_token: _Optional[str] = ..., code: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class ConfirmPhoneNumberResponse(_message.Message):
+    __slots__ = ("account",)
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    account: Account
+    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
 
 class DeleteAccountRequest(_message.Message):
     __slots__ = ("reauthentication", "second_factor", "client")

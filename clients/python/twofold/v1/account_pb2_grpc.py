@@ -54,6 +54,16 @@ class AccountServiceStub(object):
                 request_serializer=twofold_dot_v1_dot_account__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=twofold_dot_v1_dot_account__pb2.ChangePasswordResponse.FromString,
                 )
+        self.ChangePhoneNumber = channel.unary_unary(
+                '/twofold.v1.AccountService/ChangePhoneNumber',
+                request_serializer=twofold_dot_v1_dot_account__pb2.ChangePhoneNumberRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_account__pb2.ChangePhoneNumberResponse.FromString,
+                )
+        self.ConfirmPhoneNumber = channel.unary_unary(
+                '/twofold.v1.AccountService/ConfirmPhoneNumber',
+                request_serializer=twofold_dot_v1_dot_account__pb2.ConfirmPhoneNumberRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_account__pb2.ConfirmPhoneNumberResponse.FromString,
+                )
         self.DeleteAccount = channel.unary_unary(
                 '/twofold.v1.AccountService/DeleteAccount',
                 request_serializer=twofold_dot_v1_dot_account__pb2.DeleteAccountRequest.SerializeToString,
@@ -147,6 +157,30 @@ class AccountServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangePhoneNumber(self, request, context):
+        """Sends a code to a phone number, by text message. The account's number changes when ConfirmPhoneNumber brings the code back.
+
+        The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
+        answer comes before the message is sent, and `delivery` tells if it never will be.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
+        codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+        Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmPhoneNumber(self, request, context):
+        """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
+        verified before is told.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+        Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteAccount(self, request, context):
         """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
@@ -203,6 +237,16 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=twofold_dot_v1_dot_account__pb2.ChangePasswordRequest.FromString,
                     response_serializer=twofold_dot_v1_dot_account__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'ChangePhoneNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePhoneNumber,
+                    request_deserializer=twofold_dot_v1_dot_account__pb2.ChangePhoneNumberRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_account__pb2.ChangePhoneNumberResponse.SerializeToString,
+            ),
+            'ConfirmPhoneNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmPhoneNumber,
+                    request_deserializer=twofold_dot_v1_dot_account__pb2.ConfirmPhoneNumberRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_account__pb2.ConfirmPhoneNumberResponse.SerializeToString,
             ),
             'DeleteAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteAccount,
@@ -345,6 +389,40 @@ class AccountService(object):
         return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/ChangePassword',
             twofold_dot_v1_dot_account__pb2.ChangePasswordRequest.SerializeToString,
             twofold_dot_v1_dot_account__pb2.ChangePasswordResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ChangePhoneNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/ChangePhoneNumber',
+            twofold_dot_v1_dot_account__pb2.ChangePhoneNumberRequest.SerializeToString,
+            twofold_dot_v1_dot_account__pb2.ChangePhoneNumberResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ConfirmPhoneNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/ConfirmPhoneNumber',
+            twofold_dot_v1_dot_account__pb2.ConfirmPhoneNumberRequest.SerializeToString,
+            twofold_dot_v1_dot_account__pb2.ConfirmPhoneNumberResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

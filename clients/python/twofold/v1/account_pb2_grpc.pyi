@@ -99,6 +99,30 @@ class AccountServiceStub:
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
     """
 
+    ChangePhoneNumber: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ChangePhoneNumberRequest,
+        twofold.v1.account_pb2.ChangePhoneNumberResponse,
+    ]
+    """Sends a code to a phone number, by text message. The account's number changes when ConfirmPhoneNumber brings the code back.
+
+    The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
+    answer comes before the message is sent, and `delivery` tells if it never will be.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
+    codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+    Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+    """
+
+    ConfirmPhoneNumber: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ConfirmPhoneNumberRequest,
+        twofold.v1.account_pb2.ConfirmPhoneNumberResponse,
+    ]
+    """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
+    verified before is told.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+    Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
+    """
+
     DeleteAccount: grpc.UnaryUnaryMultiCallable[
         twofold.v1.account_pb2.DeleteAccountRequest,
         twofold.v1.account_pb2.DeleteAccountResponse,
@@ -197,6 +221,30 @@ class AccountServiceAsyncStub:
 
     Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
+    """
+
+    ChangePhoneNumber: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ChangePhoneNumberRequest,
+        twofold.v1.account_pb2.ChangePhoneNumberResponse,
+    ]
+    """Sends a code to a phone number, by text message. The account's number changes when ConfirmPhoneNumber brings the code back.
+
+    The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
+    answer comes before the message is sent, and `delivery` tells if it never will be.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
+    codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+    Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+    """
+
+    ConfirmPhoneNumber: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ConfirmPhoneNumberRequest,
+        twofold.v1.account_pb2.ConfirmPhoneNumberResponse,
+    ]
+    """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
+    verified before is told.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+    Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
     """
 
     DeleteAccount: grpc.aio.UnaryUnaryMultiCallable[
@@ -311,6 +359,34 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
 
         Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.
+        """
+
+    @abc.abstractmethod
+    def ChangePhoneNumber(
+        self,
+        request: twofold.v1.account_pb2.ChangePhoneNumberRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.ChangePhoneNumberResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ChangePhoneNumberResponse]]:
+        """Sends a code to a phone number, by text message. The account's number changes when ConfirmPhoneNumber brings the code back.
+
+        The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
+        answer comes before the message is sent, and `delivery` tells if it never will be.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
+        codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+        Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+        """
+
+    @abc.abstractmethod
+    def ConfirmPhoneNumber(
+        self,
+        request: twofold.v1.account_pb2.ConfirmPhoneNumberRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.ConfirmPhoneNumberResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ConfirmPhoneNumberResponse]]:
+        """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
+        verified before is told.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+        Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
         """
 
     @abc.abstractmethod

@@ -12,19 +12,28 @@ class FactorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_KIND_UNSPECIFIED: _ClassVar[FactorKind]
     FACTOR_KIND_TOTP: _ClassVar[FactorKind]
     FACTOR_KIND_BACKUP_CODE: _ClassVar[FactorKind]
+<<<<<<< HEAD
     FACTOR_KIND_EMAIL: _ClassVar[FactorKind]
     FACTOR_KIND_SMS: _ClassVar[FactorKind]
+=======
+>>>>>>> delivery
 
 class DeliveryState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DELIVERY_STATE_UNSPECIFIED: _ClassVar[DeliveryState]
     DELIVERY_STATE_WAITING: _ClassVar[DeliveryState]
     DELIVERY_STATE_SENT: _ClassVar[DeliveryState]
+<<<<<<< HEAD
     DELIVERY_STATE_FAILED: _ClassVar[DeliveryState]
+=======
+    DELIVERY_STATE_EXPIRED: _ClassVar[DeliveryState]
+    DELIVERY_STATE_REFUSED: _ClassVar[DeliveryState]
+>>>>>>> delivery
 
 class DeliveryReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DELIVERY_REASON_UNSPECIFIED: _ClassVar[DeliveryReason]
+<<<<<<< HEAD
     DELIVERY_REASON_LIMIT_REACHED: _ClassVar[DeliveryReason]
     DELIVERY_REASON_REFUSED: _ClassVar[DeliveryReason]
     DELIVERY_REASON_EXPIRED: _ClassVar[DeliveryReason]
@@ -41,6 +50,31 @@ DELIVERY_REASON_UNSPECIFIED: DeliveryReason
 DELIVERY_REASON_LIMIT_REACHED: DeliveryReason
 DELIVERY_REASON_REFUSED: DeliveryReason
 DELIVERY_REASON_EXPIRED: DeliveryReason
+=======
+    DELIVERY_REASON_OVER_BUDGET: _ClassVar[DeliveryReason]
+    DELIVERY_REASON_SPEND_CAP: _ClassVar[DeliveryReason]
+    DELIVERY_REASON_COUNTRY_NOT_SERVED: _ClassVar[DeliveryReason]
+    DELIVERY_REASON_PROVIDER_REFUSED: _ClassVar[DeliveryReason]
+    DELIVERY_REASON_ADDRESS_UNREACHABLE: _ClassVar[DeliveryReason]
+    DELIVERY_REASON_CHANNEL_NOT_CONFIGURED: _ClassVar[DeliveryReason]
+    DELIVERY_REASON_FAILED: _ClassVar[DeliveryReason]
+FACTOR_KIND_UNSPECIFIED: FactorKind
+FACTOR_KIND_TOTP: FactorKind
+FACTOR_KIND_BACKUP_CODE: FactorKind
+DELIVERY_STATE_UNSPECIFIED: DeliveryState
+DELIVERY_STATE_WAITING: DeliveryState
+DELIVERY_STATE_SENT: DeliveryState
+DELIVERY_STATE_EXPIRED: DeliveryState
+DELIVERY_STATE_REFUSED: DeliveryState
+DELIVERY_REASON_UNSPECIFIED: DeliveryReason
+DELIVERY_REASON_OVER_BUDGET: DeliveryReason
+DELIVERY_REASON_SPEND_CAP: DeliveryReason
+DELIVERY_REASON_COUNTRY_NOT_SERVED: DeliveryReason
+DELIVERY_REASON_PROVIDER_REFUSED: DeliveryReason
+DELIVERY_REASON_ADDRESS_UNREACHABLE: DeliveryReason
+DELIVERY_REASON_CHANNEL_NOT_CONFIGURED: DeliveryReason
+DELIVERY_REASON_FAILED: DeliveryReason
+>>>>>>> delivery
 
 class ClientContext(_message.Message):
     __slots__ = ("ip_address", "user_agent", "device_token", "language_code")
@@ -143,3 +177,13 @@ class SecondFactorChallenge(_message.Message):
     expire_time: _timestamp_pb2.Timestamp
     kinds: _containers.RepeatedScalarFieldContainer[FactorKind]
     def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[FactorKind, str]]] = ...) -> None: ...
+
+class Delivery(_message.Message):
+    __slots__ = ("state", "reason", "resend_time")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RESEND_TIME_FIELD_NUMBER: _ClassVar[int]
+    state: DeliveryState
+    reason: DeliveryReason
+    resend_time: _timestamp_pb2.Timestamp
+    def __init__(self, state: _Optional[_Union[DeliveryState, str]] = ..., reason: _Optional[_Union[DeliveryReason, str]] = ..., resend_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -13,20 +13,17 @@ from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.verdicts import Code
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.factors import backup_codes, email_code, totp
+from twofold_server.domain.factors import backup_codes, email_code, sms_code, totp
 from twofold_server.domain.factors.kinds import Enrolled, Sent
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import BackupCode, EmailCode, SecondFactor, SmsCode
 
-AMR: Final = {totp.KIND: totp.AMR, backup_codes.KIND: backup_codes.AMR, email_code.KIND: email_code.AMR}
-AAL: Final = {totp.KIND: totp.AAL, backup_codes.KIND: backup_codes.AAL, email_code.KIND: email_code.AAL}
-STRENGTH: Final = {
-    totp.KIND: totp.STRENGTH,
-    backup_codes.KIND: backup_codes.STRENGTH,
-    email_code.KIND: email_code.STRENGTH,
-}
-NAME: Final = {totp.KIND: totp.NAME, email_code.KIND: email_code.NAME}
-SLOT: Final = {email_code.KIND: email_code.SLOT}
+_MODULES: Final = (totp, backup_codes, email_code, sms_code)
+AMR: Final = {module.KIND: module.AMR for module in _MODULES}
+AAL: Final = {module.KIND: module.AAL for module in _MODULES}
+STRENGTH: Final = {module.KIND: module.STRENGTH for module in _MODULES}
+NAME: Final = {module.KIND: module.NAME for module in (totp, email_code, sms_code)}
+SLOT: Final = {module.KIND: module.SLOT for module in (email_code, sms_code)}
 """Of the kinds that something is sent for."""
 
 
@@ -56,5 +53,5 @@ class Factors:
             case EmailCode():
                 return email_code.verify(self._keyring, second_factor, sent)
             case SmsCode():
-                return Code("given", second_factor.kind)
+                return sms_code.verify(self._keyring, second_factor, sent)
         return totp.verify(self._keyring, realm, enrolled, second_factor, self._clock())

@@ -24,9 +24,9 @@ NAME: Final = "E-mail"
 SLOT: Final = 1
 
 
-def begin(address: EmailAddress) -> bytes:
-    """What a factor keeps: the address as it was written, for sending, and its key."""
-    return json.dumps({"destination": address.text, "key": address.key}).encode()
+def begin(destination: EmailAddress) -> bytes:
+    """What a factor keeps: where its codes go."""
+    return json.dumps({"address": destination.text}).encode()
 
 
 def finish(keyring: Keyring, sent_id: UUID, secret: bytes, code: EmailCode) -> list[bytes]:
@@ -36,7 +36,7 @@ def finish(keyring: Keyring, sent_id: UUID, secret: bytes, code: EmailCode) -> l
 
 def challenge(secret: bytes) -> str:
     """Where a code goes."""
-    destination: str = json.loads(secret)["destination"]
+    destination: str = json.loads(secret)["address"]
     return destination
 
 

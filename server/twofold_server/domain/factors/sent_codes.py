@@ -6,8 +6,6 @@ A code is addressed by its ticket alone and never searched for: a random guess w
 
 from __future__ import annotations
 
-import secrets
-from typing import Final
 from uuid import UUID
 
 from twofold_server.crypto.keyring import Keyring
@@ -15,22 +13,10 @@ from twofold_server.db.verdicts import Code
 from twofold_server.domain.factors.kinds import Sent
 from twofold_server.domain.values import SentCode
 
-_DIGITS: Final = 6
 
-
-def new_code() -> str:
-    """Six random digits."""
-    return f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
-
-
-def code_mac(keyring: Keyring, ticket_id: UUID, kind: str, destination: str, code: str) -> bytes:
-    """What a code is stored as."""
-    return keyring.code_mac(ticket_id, kind, destination, code)
-
-
-def code_macs(keyring: Keyring, ticket_id: UUID, destination: str, code: SentCode) -> list[bytes]:
+def code_macs(keyring: Keyring, sent_id: UUID, destination: str, code: SentCode) -> list[bytes]:
     """What a code that came back may be stored as: while master keys rotate, under any of those held."""
-    return list(keyring.code_macs(ticket_id, code.kind, destination, code.digits))
+    return list(keyring.code_macs(sent_id, code.kind, destination, code.digits))
 
 
 def verify(keyring: Keyring, code: SentCode, sent: Sent | None) -> Code:

@@ -1,0 +1,181 @@
+"""The verified phone number of an account, and the ticket by which one is confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from twofold_server.db.pool import Connection
+from twofold_server.db.tickets import NewTicket
+
+Judged = Literal["right", "wrong", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRow:
+    """A verified number, sealed."""
+
+    number: bytes = field(repr=False)
+    verify_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a code was judged: `right` once only. The payload and the ticket's id are there where the ticket was."""
+
+    outcome: Judged
+    ticket_id: UUID | None = None
+    payload: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """What an account can be told by: sealed, with the rows that the values stand in; factors of e-mail and SMS."""
+
+    email: str
+    language_code: str
+    number: bytes | None = field(repr=False)
+    factor_ids: list[UUID]
+    factor_kinds: list[str]
+    factor_secrets: list[bytes] = field(repr=False)
+
+
+async def get(db: Connection, realm_id: str, account_id: UUID) -> PhoneRow | None:
+    """The number of an account; None if it has none."""
+    row = await db.fetchrow(
+        "SELECT number, verify_time FROM phone_numbers WHERE account_id = $2 AND realm_id = $1", realm_id, account_id
+    )
+    return PhoneRow(**row) if row is not None else None
+
+
+async def put(tx: Connection, realm_id: str, account_id: UUID, number: bytes, now: datetime) -> bool:
+    """Set the number of a locked account; True where it had one before."""
+    had: bool = await tx.fetchval(
+        """
+        INSERT INTO phone_numbers (account_id, realm_id, number, verify_time) VALUES ($2, $1, $3, $4)
+        ON CONFLICT ON CONSTRAINT phone_numbers_pkey DO UPDATE SET number = excluded.number, verify_time = excluded.verify_time
+        RETURNING xmax <> 0
+        """,
+        realm_id,
+        account_id,
+        number,
+        now,
+    )
+    return had
+
+
+async def destinations(db: Connection, realm_id: str, account_id: UUID) -> Destinations | None:
+    """Every verified address and number of an account, in one read; None if it is gone."""
+    row = await db.fetchrow(
+        """
+        SELECT a.email, a.language_code, p.number,
+               coalesce(array_agg(f.factor_id ORDER BY f.factor_id) FILTER (WHERE f.factor_id IS NOT NULL), '{}') AS factor_ids,
+               coalesce(array_agg(f.kind ORDER BY f.factor_id) FILTER (WHERE f.factor_id IS NOT NULL), '{}') AS factor_kinds,
+               coalesce(array_agg(f.secret ORDER BY f.factor_id) FILTER (WHERE f.factor_id IS NOT NULL), '{}') AS factor_secrets
+          FROM accounts a
+          LEFT JOIN phone_numbers p USING (account_id)
+          LEFT JOIN factors f ON f.account_id = a.account_id AND f.kind IN ('email', 'sms')
+         WHERE a.account_id = $2 AND a.realm_id = $1
+         GROUP BY a.account_id, p.account_id
+        """,
+        realm_id,
+        account_id,
+    )
+    return Destinations(**row) if row is not None else None
+
+
+async def put_ticket(tx: Connection, t: NewTicket, code_mac: bytes, wait_before: datetime) -> bool:
+    """Write the one ticket of an account's change of number; False if the last was made after `wait_before`.
+
+    The count of wrong codes goes on from a ticket that still stands: asking again buys no guesses.
+    """
+    written = await tx.fetchval(
+        """
+        INSERT INTO tickets AS k (ticket_id, realm_id, purpose, subject, slot, handle_hash, payload, create_time, expire_time,
+                                  account_id, epoch, session_id, client_id, code_mac)
+        VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT ON CONSTRAINT tickets_slot_key DO UPDATE
+           SET ticket_id = excluded.ticket_id, handle_hash = excluded.handle_hash, payload = excluded.payload,
+               create_time = excluded.create_time, expire_time = excluded.expire_time, account_id = excluded.account_id,
+               epoch = excluded.epoch, session_id = excluded.session_id, client_id = excluded.client_id,
+               code_mac = excluded.code_mac, spent_time = NULL, spent_proof = NULL,
+               attempts = CASE WHEN k.spent_time IS NULL AND k.expire_time > $7 THEN k.attempts ELSE 0 END
+         WHERE k.spent_time IS NOT NULL OR k.expire_time <= $7 OR (k.create_time <= $14 AND k.attempts < 5)
+        RETURNING true
+        """,
+        t.ticket_id,
+        t.realm_id,
+        t.purpose,
+        t.subject,
+        t.handle_hash,
+        t.payload,
+        t.create_time,
+        t.expire_time,
+        t.account_id,
+        t.epoch,
+        t.session_id,
+        t.client_id,
+        code_mac,
+        wait_before,
+    )
+    return bool(written)
+
+
+async def standing_ticket(
+    db: Connection, realm_id: str, purpose: str, subject: str
+) -> tuple[UUID, datetime, datetime, int] | None:
+    """Id, creation, expiry and wrong codes of the ticket that stands in the way of another."""
+    row = await db.fetchrow(
+        """
+        SELECT ticket_id, create_time, expire_time, attempts FROM tickets
+         WHERE realm_id = $1 AND purpose = $2 AND subject = $3 AND slot = 1
+        """,
+        realm_id,
+        purpose,
+        subject,
+    )
+    return (row["ticket_id"], row["create_time"], row["expire_time"], row["attempts"]) if row is not None else None
+
+
+async def judge(
+    tx: Connection,
+    *,
+    realm_id: str,
+    purpose: str,
+    handle_hash: bytes,
+    account_id: UUID,
+    session_id: UUID,
+    epoch: int,
+    code_macs: list[bytes],
+    ticket_id: UUID,
+    now: datetime,
+) -> Confirmed:
+    """Judge a code, count it if it is wrong, and spend the ticket if it is right.
+
+    Of racing right codes one wins; of racing wrong ones five are judged.
+    """
+    # The UPDATE waits for the row and then sees its newest version: no count is judged by an older one.
+    row = await tx.fetchrow(
+        """
+        UPDATE tickets
+           SET attempts = attempts + CASE WHEN code_mac = ANY ($8) THEN 0 ELSE 1 END,
+               spent_time = CASE WHEN code_mac = ANY ($8) THEN $9::timestamptz END
+         WHERE realm_id = $1 AND ticket_id = $2 AND purpose = $3 AND handle_hash = $4 AND account_id = $5 AND session_id = $6
+           AND epoch = $7 AND spent_time IS NULL AND expire_time > $9 AND attempts < 5
+        RETURNING ticket_id, payload, spent_time IS NOT NULL AS spent
+        """,
+        realm_id,
+        ticket_id,
+        purpose,
+        handle_hash,
+        account_id,
+        session_id,
+        epoch,
+        code_macs,
+        now,
+    )
+    if row is None:
+        return Confirmed("unknown")
+    return Confirmed("right" if row["spent"] else "wrong", row["ticket_id"], row["payload"])

@@ -1,0 +1,1 @@
+"""What leaves the house by HTTP, through one client."""
