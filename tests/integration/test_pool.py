@@ -126,3 +126,59 @@ async def test_a_forgotten_transaction_is_ended_by_the_server(database: str) -> 
             assert await pool.fetchval("SELECT current_setting($1)", setting) == value
     finally:
         await pool.close()
+
+
+async def test_a_connection_is_taken_and_given_back_without_a_wait_for_anyone(database: str) -> None:
+    """More statements at once than connections all get one, transactions among them, and the same ones go on."""
+    pool = await open_pool(database, 2)
+    try:
+
+        async def statement() -> int:
+            return int(await pool.fetchval("SELECT pg_backend_pid() FROM pg_sleep(0.001)"))
+
+        async def whole() -> int:
+            async with transaction(pool) as db:
+                return int(await db.fetchval("SELECT pg_backend_pid()"))
+
+        for _ in range(5):
+            used = await asyncio.gather(*(statement() for _ in range(20)), *(whole() for _ in range(20)))
+            assert len(set(used)) <= 2
+        assert pool.get_size() <= 2
+    finally:
+        await asyncio.wait_for(pool.close(), 2)
+
+
+async def test_a_connection_that_broke_is_not_used_again(database: str) -> None:
+    """What was cancelled, failed or cut leaves the pool with connections that work."""
+    pool = await open_pool(database, 2)
+    admin = await asyncpg.connect(database)
+    try:
+        with pytest.raises(TimeoutError):
+            await pool.execute("SELECT pg_sleep(5)", timeout=0.05)
+        task = asyncio.create_task(pool.execute("SELECT pg_sleep(5)"))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await pool.fetchval("SELECT 1 / 0")
+        assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(6))) == [1] * 6
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        await asyncio.sleep(0.2)
+        assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(6))) == [1] * 6
+    finally:
+        await admin.close()
+        await asyncio.wait_for(pool.close(), 2)
+
+
+async def test_closing_waits_for_statements_under_way_and_no_longer(database: str) -> None:
+    """A pool that is closed lets what runs end, and does not wait for connections that nobody uses."""
+    pool = await open_pool(database, 3)
+    await asyncio.gather(*(pool.fetchval("SELECT 1 FROM pg_sleep(0.01)") for _ in range(3)))
+    last = asyncio.create_task(pool.fetchval("SELECT 7 FROM pg_sleep(0.2)"))
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(pool.close(), 2)
+    assert await last == 7

@@ -151,6 +151,13 @@ class HashEngine:
         parsed = decoy(self.parameters if parameters is None else parameters)
         await self._submit(lambda: check_hash(parsed, password), account, known_device)
 
+    def demand_room(self, *, account: str | None = None, known_device: bool = False) -> None:
+        """Raise HashQueueFull or AccountBusy where a hash asked for now would: before work that would be for nothing.
+
+        No place is kept.
+        """
+        self._admit(account, known_device)
+
     def needs_rehash(self, stored: bytes | str) -> bool:
         """Say whether a sign-in should replace this hash. Raises PasswordHashError."""
         return is_outdated(parse_stored(stored), self.parameters)

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import json
 import os
+import time
+from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -33,6 +36,8 @@ _CONNECT_SECONDS: Final = 5.0
 _ACQUIRE_SECONDS: Final = 1.5
 _COMMAND_SECONDS: Final = 1.5
 _RELEASE_SECONDS: Final = 0.25
+# Then a connection goes back to asyncpg for a moment, which replaces it after so many statements or closes it when idle.
+_AT_HAND_SECONDS: Final = 30.0
 JOB_SECONDS: Final = 10.0
 """How long a statement may take that no call waits for."""
 
@@ -64,13 +69,127 @@ class _Connection(_Plain):
 
 
 class _Pool(_PlainPool):
-    """A pool in which nothing waits without limit: asyncpg's own waits for a free connection for ever."""
+    """A pool in which nothing waits without limit, and whose connections stay at hand from one statement to the next.
+
+    asyncpg's own waits for a free connection for ever. And its way to take a connection and give it back, two tasks
+    and two timeouts, costs more than a short statement does: here that is done for a connection once in 30 s, and at
+    once where a statement failed or was cancelled, or where somebody waits for a connection.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (asyncpg's own)
+        super().__init__(*arguments, **options)
+        # The least used one first.
+        self._at_hand: deque[_AtHand] = deque()
+        self._waiting = 0
+        self._ending = False
+        self._letting_go: set[asyncio.Task[None]] = set()
+
+    async def fetchrow(self, query: str, *args: Any, timeout: float | None = None, record_class: Any = None) -> Any:  # noqa: ANN401, ASYNC109
+        """As asyncpg has it."""
+        taken = self._take() or await self._taken()
+        try:
+            row = await taken.connection.fetchrow(query, *args, timeout=timeout, record_class=record_class)
+        except BaseException:
+            await self.release(taken.connection)
+            raise
+        self._give_back(taken)
+        return row
+
+    async def fetchval(self, query: str, *args: Any, column: int = 0, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
+        """As asyncpg has it."""
+        taken = self._take() or await self._taken()
+        try:
+            value = await taken.connection.fetchval(query, *args, column=column, timeout=timeout)
+        except BaseException:
+            await self.release(taken.connection)
+            raise
+        self._give_back(taken)
+        return value
+
+    async def fetch(self, query: str, *args: Any, timeout: float | None = None, record_class: Any = None) -> Any:  # noqa: ANN401, ASYNC109
+        """As asyncpg has it."""
+        taken = self._take() or await self._taken()
+        try:
+            rows = await taken.connection.fetch(query, *args, timeout=timeout, record_class=record_class)
+        except BaseException:
+            await self.release(taken.connection)
+            raise
+        self._give_back(taken)
+        return rows
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ANN401, ASYNC109
+        """As asyncpg has it."""
+        taken = self._take() or await self._taken()
+        try:
+            status: str = await taken.connection.execute(query, *args, timeout=timeout)
+        except BaseException:
+            await self.release(taken.connection)
+            raise
+        self._give_back(taken)
+        return status
 
     def acquire(self, *, timeout: float | None = None) -> "_Acquiring":
         return super().acquire(timeout=_ACQUIRE_SECONDS if timeout is None else timeout)
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ANN401, ASYNC109
         await super().release(connection, timeout=_RELEASE_SECONDS if timeout is None else timeout)
+
+    async def close(self) -> None:
+        self._ending = True
+        while self._at_hand:
+            self._let_go(self._at_hand.popleft())
+        await super().close()
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ANN401, ASYNC109
+        # What stands behind `acquire`: a connection at hand serves it too, or all might be at hand and none to be had.
+        taken = self._take()
+        if taken is not None:
+            return taken.connection
+        self._waiting += 1
+        try:
+            return await super()._acquire(timeout)  # type: ignore[misc]  # not in the stubs
+        finally:
+            self._waiting -= 1
+
+    def _take(self) -> "_AtHand | None":
+        """The connection that was used last, if one is at hand."""
+        while self._at_hand:
+            taken = self._at_hand.pop()
+            try:
+                if not taken.connection.is_closed():
+                    return taken
+            except asyncpg.InterfaceError:
+                continue  # it broke, and asyncpg has it back by itself
+            self._let_go(taken)
+        return None
+
+    async def _taken(self) -> "_AtHand":
+        return _AtHand(await self.acquire(), time.monotonic())
+
+    def _give_back(self, taken: "_AtHand") -> None:
+        """Keep a connection at hand whose statement ended well; asyncpg has it back in its turn, for its own upkeep."""
+        self._at_hand.append(taken)
+        if self._waiting or self._ending or time.monotonic() - self._at_hand[0].since > _AT_HAND_SECONDS:
+            self._let_go(self._at_hand.popleft())
+
+    def _let_go(self, taken: "_AtHand") -> None:
+        task = asyncio.get_running_loop().create_task(self.release(taken.connection))
+        self._letting_go.add(task)
+        task.add_done_callback(self._let_gone)
+
+    def _let_gone(self, task: asyncio.Task[None]) -> None:
+        self._letting_go.discard(task)
+        if not task.cancelled():
+            # A connection that can't be given back is thrown away by asyncpg: nobody need hear of it.
+            task.exception()
+
+
+@dataclass(slots=True)
+class _AtHand:
+    """A connection between two statements, and when asyncpg gave it out."""
+
+    connection: Any
+    since: float
 
 
 async def open_pool(url: str, size: int) -> Pool:

@@ -73,6 +73,13 @@ class Passwords:
         except HashQueueFull as error:
             raise Overloaded(retry_after=error.retry_after_seconds) from None
 
+    def demand_room(self, *, account: str, known_device: bool) -> None:
+        """Refuse before any read what the full queue would refuse after it. Raises Overloaded."""
+        try:
+            self._engine.demand_room(account=account, known_device=known_device)
+        except HashQueueFull as error:
+            raise Overloaded(retry_after=error.retry_after_seconds) from None
+
     async def decoy(self, parameters: HashParameters | BcryptCost, password: Password, *, account: str) -> None:
         """Do the work of a wrong password for an identifier without one, in the proportions of the realm's own
         hashes.

@@ -87,6 +87,9 @@ class SignIns:
         InvalidCredentials, InvalidSecondFactor, TooManyAttempts, AccountLocked, ChangedMeanwhile, Overloaded.
         """
         identifier_mac = self._keyring.identifier_mac(realm.realm_id, email.key)
+        account = identifier_mac.hex()
+        # The excess of a flood costs no read. With a device token the read tells which share of the queue is meant.
+        self._passwords.demand_room(account=account, known_device=origin.client.device is not None)
         verified: tuple[bytes, bool] | None = None
         for _ in range(_READS):
             found = await self._read(realm, email, identifier_mac, second_factor, origin)
@@ -98,7 +101,6 @@ class SignIns:
             if not known:
                 demand_network(realm, origin.client, found.network_failures, now)
             self._demand_open(realm, found, bucket, now)
-            account = identifier_mac.hex()
             decoy = await self._passwords.decoy_parameters(realm, identifier_mac)
             if found.account_id is None or found.hash is None:
                 await self._passwords.decoy(decoy, password, account=account)
