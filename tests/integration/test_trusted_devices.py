@@ -42,7 +42,7 @@ async def devices(service: Service, user: User) -> list[two_factor_pb2.Device]:
 
 
 async def test_a_trusted_device_is_asked_for_nothing_for_a_week(service: Service) -> None:
-    """Seven days from the factor's proof, however often it signs in; the session says that a password is all it proved."""
+    """Seven days from the factor's proof, however often it signs in; the session says that it proved a password."""
     user = await trusted(service)
     for _ in range(2):
         service.clock.advance(3 * _DAY)
@@ -168,5 +168,3 @@ async def test_a_realm_that_trusts_no_device(service: Service) -> None:
     await service.app.pool.execute("""UPDATE realms SET settings = '{"device_trust_lifetime": 0}'""")
     service.clock.advance(61)
     assert await asked(service, user)
-
-

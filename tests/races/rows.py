@@ -104,6 +104,7 @@ def new_session(now: datetime = NOW) -> NewSession:
         aal=1,
         auth_time=now,
         second_factor_time=None,
+        factor_strength=0,
         ip_address="",
         user_agent="",
         expire_time=now + timedelta(days=30),

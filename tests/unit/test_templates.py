@@ -10,7 +10,8 @@ import pytest
 from twofold_server.crypto.keyring import Keyring, SealBroken
 from twofold_server.delivery.letters import ALREADY_REGISTERED
 from twofold_server.delivery.mail import clean_text
-from twofold_server.delivery.rendering import BrokenTemplateError, Lifetime, Templates, utc
+from twofold_server.delivery.rendering import BrokenTemplateError, Templates, utc
+from twofold_server.delivery.texts import Lifetime
 from twofold_server.domain.messages import BUDGETED, NOTICE, RULES, URGENT, MessageKind, Messages, address_mac
 from twofold_server.domain.values import EmailAddress
 

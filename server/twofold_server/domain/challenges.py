@@ -98,7 +98,7 @@ class Challenges:
         factor_id: UUID | None,
         client_id: str,
     ) -> Started:
-        """Pick the kind, and the factor where one is named, that a challenge of a sign-in or a step-up is answered with.
+        """Pick the kind, and the factor where one is named, that a sign-in's or step-up's challenge is answered with.
 
         Sends what the kind has to send, at most once a minute. Raises TicketNotFound, TwoFactorNotEnrolled (not this
         kind), FactorNotFound.

@@ -289,9 +289,16 @@ async def judge_first_code(
 
 
 async def judge_first_sent_code(
-    realm: Realm, account_id: UUID, kind: str, sent_id: UUID, macs: list[bytes], tx: Connection, bucket: int, now: datetime
+    realm: Realm,
+    account_id: UUID,
+    kind: str,
+    sent_id: UUID,
+    macs: list[bytes],
+    tx: Connection,
+    bucket: int,
+    now: datetime,
 ) -> TwofoldError | None:
-    """The same of an enrolment's code that was sent: it is compared in the statement that counts it, five times at most."""
+    """The same of an enrolment's code that was sent: compared in the statement that counts it, five times at most."""
     right = await db_sent.matches(tx, realm.realm_id, sent_id, macs, now)
     return await judge_first_code(realm, account_id, kind, right, tx, bucket, now)
 

@@ -59,7 +59,6 @@ class RealmSettings:
         "A device that its user trusts needs no second factor for; 0: none is trusted.", 7 * _DAY, 0, 90 * _DAY
     )
     challenge_lifetime: timedelta = _duration("Life of a sign-in's pending second factor (NIST).", 600, 60, 3600)
-    code_lifetime: timedelta = _duration("Life of a code that is sent (NIST 3.1.3.1).", 300, 60, 600)
     enrollment_lifetime: timedelta = _duration("Life of a begun enrolment.", 600, 60, 3600)
     access_token_lifetime: timedelta = _duration("Life of an access token (RFC 9068).", 300, 60, 900)
     session_idle: timedelta = _duration("A session ends unless refreshed (NIST 2.1.3).", 30 * _DAY, 300, 90 * _DAY)

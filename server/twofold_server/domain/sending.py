@@ -116,9 +116,7 @@ class Sending:
                 delivery = new_delivery(realm, now, None)
         return CodeSent(kind, ticket_id, _masked(kind, destination), expire_time, delivery)
 
-    async def _earlier(
-        self, tx: Connection, realm: Realm, kind: str, destination: str, subject: Subject
-    ) -> CodeSent:
+    async def _earlier(self, tx: Connection, realm: Realm, kind: str, destination: str, subject: Subject) -> CodeSent:
         found = await db_sent.last(tx, realm.realm_id, SENT, str(subject.step_id), SLOT[kind])
         assert found is not None
         place = sent_place(realm.realm_id, subject.account_id, found.ticket_id)

@@ -43,7 +43,13 @@ from twofold_server.domain.factors import NAME, STRENGTH, backup_codes, email_co
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.factors.kinds import secret_place
 from twofold_server.domain.messages import MessageKind
-from twofold_server.domain.proofs import Proven, SessionProofs, judge_first_code, judge_first_sent_code, prove_second_factor
+from twofold_server.domain.proofs import (
+    Proven,
+    SessionProofs,
+    judge_first_code,
+    judge_first_sent_code,
+    prove_second_factor,
+)
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import CodeSent, Sending, Subject
@@ -129,7 +135,12 @@ class TwoFactor:
         return found
 
     async def begin(
-        self, realm: Realm, session: ActiveSession, client_id: str, wanted: EmailAddress | PhoneNumber | None, name: DisplayName
+        self,
+        realm: Realm,
+        session: ActiveSession,
+        client_id: str,
+        wanted: EmailAddress | PhoneNumber | None,
+        name: DisplayName,
     ) -> Begun:
         """Begin to set up an authenticator app, or codes to the address or number that is `wanted`.
 
@@ -150,9 +161,7 @@ class TwoFactor:
             expire_time = now + realm.settings.enrollment_lifetime
         else:
             secret = sms_code.begin(wanted) if isinstance(wanted, PhoneNumber) else email_code.begin(wanted)
-            subject = Subject(
-                session.account_id, session.account_id, session.epoch, client_id, account.language_code
-            )
+            subject = Subject(session.account_id, session.account_id, session.epoch, client_id, account.language_code)
             # By account, not by enrolment: each new one would else buy a message.
             material = await self._sending.code(realm, kind, wanted.text, subject, {}, first=True)
             if material.destination_changed:

@@ -19,6 +19,7 @@ from twofold_server.db.pool import Pool, open_pool
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Callers, Grant, Role
 from twofold_server.domain.clock import system_clock
+from twofold_server.domain.factors import totp
 from twofold_server.domain.factors.kinds import secret_place
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms

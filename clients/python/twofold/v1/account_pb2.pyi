@@ -120,20 +120,22 @@ class ActivateAccountResponse(_message.Message):
     def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
 
 class SignInRequest(_message.Message):
-    __slots__ = ("realm_id", "email", "password", "second_factor", "audience", "client")
+    __slots__ = ("realm_id", "email", "password", "second_factor", "audience", "client", "trust_device")
     REALM_ID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
     SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
     AUDIENCE_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
+    TRUST_DEVICE_FIELD_NUMBER: _ClassVar[int]
     realm_id: str
     email: str
     password: str
     second_factor: _sign_in_pb2.SecondFactor
     audience: str
     client: _sign_in_pb2.ClientContext
-    def __init__(self, realm_id: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., audience: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+    trust_device: bool
+    def __init__(self, realm_id: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., audience: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ..., trust_device: bool = ...) -> None: ...
 
 class SignInResponse(_message.Message):
     __slots__ = ("signed_in", "challenge")

@@ -12,45 +12,20 @@ class FactorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_KIND_UNSPECIFIED: _ClassVar[FactorKind]
     FACTOR_KIND_TOTP: _ClassVar[FactorKind]
     FACTOR_KIND_BACKUP_CODE: _ClassVar[FactorKind]
-<<<<<<< HEAD
     FACTOR_KIND_EMAIL: _ClassVar[FactorKind]
     FACTOR_KIND_SMS: _ClassVar[FactorKind]
-=======
->>>>>>> delivery
 
 class DeliveryState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DELIVERY_STATE_UNSPECIFIED: _ClassVar[DeliveryState]
     DELIVERY_STATE_WAITING: _ClassVar[DeliveryState]
     DELIVERY_STATE_SENT: _ClassVar[DeliveryState]
-<<<<<<< HEAD
-    DELIVERY_STATE_FAILED: _ClassVar[DeliveryState]
-=======
     DELIVERY_STATE_EXPIRED: _ClassVar[DeliveryState]
     DELIVERY_STATE_REFUSED: _ClassVar[DeliveryState]
->>>>>>> delivery
 
 class DeliveryReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DELIVERY_REASON_UNSPECIFIED: _ClassVar[DeliveryReason]
-<<<<<<< HEAD
-    DELIVERY_REASON_LIMIT_REACHED: _ClassVar[DeliveryReason]
-    DELIVERY_REASON_REFUSED: _ClassVar[DeliveryReason]
-    DELIVERY_REASON_EXPIRED: _ClassVar[DeliveryReason]
-FACTOR_KIND_UNSPECIFIED: FactorKind
-FACTOR_KIND_TOTP: FactorKind
-FACTOR_KIND_BACKUP_CODE: FactorKind
-FACTOR_KIND_EMAIL: FactorKind
-FACTOR_KIND_SMS: FactorKind
-DELIVERY_STATE_UNSPECIFIED: DeliveryState
-DELIVERY_STATE_WAITING: DeliveryState
-DELIVERY_STATE_SENT: DeliveryState
-DELIVERY_STATE_FAILED: DeliveryState
-DELIVERY_REASON_UNSPECIFIED: DeliveryReason
-DELIVERY_REASON_LIMIT_REACHED: DeliveryReason
-DELIVERY_REASON_REFUSED: DeliveryReason
-DELIVERY_REASON_EXPIRED: DeliveryReason
-=======
     DELIVERY_REASON_OVER_BUDGET: _ClassVar[DeliveryReason]
     DELIVERY_REASON_SPEND_CAP: _ClassVar[DeliveryReason]
     DELIVERY_REASON_COUNTRY_NOT_SERVED: _ClassVar[DeliveryReason]
@@ -61,6 +36,8 @@ DELIVERY_REASON_EXPIRED: DeliveryReason
 FACTOR_KIND_UNSPECIFIED: FactorKind
 FACTOR_KIND_TOTP: FactorKind
 FACTOR_KIND_BACKUP_CODE: FactorKind
+FACTOR_KIND_EMAIL: FactorKind
+FACTOR_KIND_SMS: FactorKind
 DELIVERY_STATE_UNSPECIFIED: DeliveryState
 DELIVERY_STATE_WAITING: DeliveryState
 DELIVERY_STATE_SENT: DeliveryState
@@ -74,7 +51,6 @@ DELIVERY_REASON_PROVIDER_REFUSED: DeliveryReason
 DELIVERY_REASON_ADDRESS_UNREACHABLE: DeliveryReason
 DELIVERY_REASON_CHANNEL_NOT_CONFIGURED: DeliveryReason
 DELIVERY_REASON_FAILED: DeliveryReason
->>>>>>> delivery
 
 class ClientContext(_message.Message):
     __slots__ = ("ip_address", "user_agent", "device_token", "language_code")
@@ -89,30 +65,22 @@ class ClientContext(_message.Message):
     def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ...) -> None: ...
 
 class SecondFactor(_message.Message):
-    __slots__ = ("totp_code", "backup_code", "email_code")
+    __slots__ = ("totp_code", "backup_code", "email_code", "sms_code")
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
+    SMS_CODE_FIELD_NUMBER: _ClassVar[int]
     totp_code: str
     backup_code: str
     email_code: str
-    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., email_code: _Optional[str] = ...) -> None: ...
+    sms_code: str
+    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ...) -> None: ...
 
 class Reauthentication(_message.Message):
     __slots__ = ("password",)
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
     password: str
     def __init__(self, password: _Optional[str] = ...) -> None: ...
-
-class Delivery(_message.Message):
-    __slots__ = ("state", "reason", "resend_time")
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    RESEND_TIME_FIELD_NUMBER: _ClassVar[int]
-    state: DeliveryState
-    reason: DeliveryReason
-    resend_time: _timestamp_pb2.Timestamp
-    def __init__(self, state: _Optional[_Union[DeliveryState, str]] = ..., reason: _Optional[_Union[DeliveryReason, str]] = ..., resend_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Session(_message.Message):
     __slots__ = ("session_id", "account_id", "realm_id", "auth_time", "second_factor_time", "aal", "amr", "create_time", "refresh_time", "expire_time", "ip_address", "user_agent", "current", "client_id")

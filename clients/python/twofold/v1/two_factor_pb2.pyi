@@ -9,6 +9,24 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Device(_message.Message):
+    __slots__ = ("device_id", "create_time", "last_use_time", "trust_expire_time", "ip_address", "user_agent", "current")
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_USE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TRUST_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    IP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    USER_AGENT_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    device_id: str
+    create_time: _timestamp_pb2.Timestamp
+    last_use_time: _timestamp_pb2.Timestamp
+    trust_expire_time: _timestamp_pb2.Timestamp
+    ip_address: str
+    user_agent: str
+    current: bool
+    def __init__(self, device_id: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_use_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., trust_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., current: bool = ...) -> None: ...
+
 class Factor(_message.Message):
     __slots__ = ("factor_id", "kind", "name", "preferred", "create_time", "last_use_time")
     FACTOR_ID_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +79,20 @@ class EmailEnrollment(_message.Message):
     email: str
     def __init__(self, email: _Optional[str] = ...) -> None: ...
 
+class SmsEnrollment(_message.Message):
+    __slots__ = ("phone_number",)
+    PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    phone_number: str
+    def __init__(self, phone_number: _Optional[str] = ...) -> None: ...
+
+class SmsEnrollmentMaterial(_message.Message):
+    __slots__ = ("destination", "delivery")
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    destination: str
+    delivery: _sign_in_pb2.Delivery
+    def __init__(self, destination: _Optional[str] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
+
 class EmailEnrollmentMaterial(_message.Message):
     __slots__ = ("destination", "delivery")
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
@@ -80,40 +112,46 @@ class TotpEnrollmentMaterial(_message.Message):
     def __init__(self, otpauth_url: _Optional[str] = ..., qr_code_png: _Optional[bytes] = ..., secret: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentRequest(_message.Message):
-    __slots__ = ("totp", "email", "name")
+    __slots__ = ("totp", "email", "sms", "name")
     TOTP_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
+    SMS_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     totp: TotpEnrollment
     email: EmailEnrollment
+    sms: SmsEnrollment
     name: str
-    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentResponse(_message.Message):
-    __slots__ = ("enrollment_token", "expire_time", "totp", "email")
+    __slots__ = ("enrollment_token", "expire_time", "totp", "email", "sms")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     TOTP_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
+    SMS_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     expire_time: _timestamp_pb2.Timestamp
     totp: TotpEnrollmentMaterial
     email: EmailEnrollmentMaterial
-    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollmentMaterial, _Mapping]] = ...) -> None: ...
+    sms: SmsEnrollmentMaterial
+    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollmentMaterial, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollmentMaterial, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentRequest(_message.Message):
-    __slots__ = ("enrollment_token", "totp_code", "email_code", "reauthentication", "client")
+    __slots__ = ("enrollment_token", "totp_code", "email_code", "sms_code", "reauthentication", "client")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
+    SMS_CODE_FIELD_NUMBER: _ClassVar[int]
     REAUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     totp_code: str
     email_code: str
+    sms_code: str
     reauthentication: _sign_in_pb2.Reauthentication
     client: _sign_in_pb2.ClientContext
-    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentResponse(_message.Message):
     __slots__ = ("factor", "backup_codes", "signed_in")
@@ -207,19 +245,27 @@ class EmailChallenge(_message.Message):
     factor_id: str
     def __init__(self, factor_id: _Optional[str] = ...) -> None: ...
 
+class SmsChallenge(_message.Message):
+    __slots__ = ("factor_id",)
+    FACTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    factor_id: str
+    def __init__(self, factor_id: _Optional[str] = ...) -> None: ...
+
 class StartChallengeRequest(_message.Message):
-    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code", "email")
+    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code", "email", "sms")
     CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
     TOTP_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
+    SMS_FIELD_NUMBER: _ClassVar[int]
     challenge_token: str
     challenge_binding: str
     totp: TotpChallenge
     backup_code: BackupCodeChallenge
     email: EmailChallenge
-    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ..., email: _Optional[_Union[EmailChallenge, _Mapping]] = ...) -> None: ...
+    sms: SmsChallenge
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ..., email: _Optional[_Union[EmailChallenge, _Mapping]] = ..., sms: _Optional[_Union[SmsChallenge, _Mapping]] = ...) -> None: ...
 
 class StartChallengeResponse(_message.Message):
     __slots__ = ("kind", "expire_time", "destination", "code_expire_time", "delivery")
@@ -236,21 +282,49 @@ class StartChallengeResponse(_message.Message):
     def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., destination: _Optional[str] = ..., code_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
 
 class FinishChallengeRequest(_message.Message):
-    __slots__ = ("challenge_token", "challenge_binding", "second_factor", "refresh_token", "client")
+    __slots__ = ("challenge_token", "challenge_binding", "second_factor", "refresh_token", "client", "trust_device")
     CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
     SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
     REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
+    TRUST_DEVICE_FIELD_NUMBER: _ClassVar[int]
     challenge_token: str
     challenge_binding: str
     second_factor: _sign_in_pb2.SecondFactor
     refresh_token: str
     client: _sign_in_pb2.ClientContext
-    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., refresh_token: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+    trust_device: bool
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., refresh_token: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ..., trust_device: bool = ...) -> None: ...
 
 class FinishChallengeResponse(_message.Message):
     __slots__ = ("signed_in",)
     SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
     signed_in: _sign_in_pb2.SignedIn
     def __init__(self, signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ...) -> None: ...
+
+class ListDevicesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDevicesResponse(_message.Message):
+    __slots__ = ("devices", "next_page_token")
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    devices: _containers.RepeatedCompositeFieldContainer[Device]
+    next_page_token: str
+    def __init__(self, devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class RevokeDeviceRequest(_message.Message):
+    __slots__ = ("device_id",)
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    device_id: str
+    def __init__(self, device_id: _Optional[str] = ...) -> None: ...
+
+class RevokeDeviceResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

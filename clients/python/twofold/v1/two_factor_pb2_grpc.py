@@ -70,6 +70,16 @@ class TwoFactorServiceStub(object):
                 request_serializer=twofold_dot_v1_dot_two__factor__pb2.FinishChallengeRequest.SerializeToString,
                 response_deserializer=twofold_dot_v1_dot_two__factor__pb2.FinishChallengeResponse.FromString,
                 )
+        self.ListDevices = channel.unary_unary(
+                '/twofold.v1.TwoFactorService/ListDevices',
+                request_serializer=twofold_dot_v1_dot_two__factor__pb2.ListDevicesRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_two__factor__pb2.ListDevicesResponse.FromString,
+                )
+        self.RevokeDevice = channel.unary_unary(
+                '/twofold.v1.TwoFactorService/RevokeDevice',
+                request_serializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceResponse.FromString,
+                )
 
 
 class TwoFactorServiceServicer(object):
@@ -144,8 +154,8 @@ class TwoFactorServiceServicer(object):
         """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
         and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
-        Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
+        CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,6 +188,24 @@ class TwoFactorServiceServicer(object):
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
         INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDevices(self, request, context):
+        """Lists the devices that the account knows, the newest first: those whose tokens are good.
+
+        Reasons: none further. Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeDevice(self, request, context):
+        """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
+
+        Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,6 +263,16 @@ def add_TwoFactorServiceServicer_to_server(servicer, server):
                     servicer.FinishChallenge,
                     request_deserializer=twofold_dot_v1_dot_two__factor__pb2.FinishChallengeRequest.FromString,
                     response_serializer=twofold_dot_v1_dot_two__factor__pb2.FinishChallengeResponse.SerializeToString,
+            ),
+            'ListDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDevices,
+                    request_deserializer=twofold_dot_v1_dot_two__factor__pb2.ListDevicesRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_two__factor__pb2.ListDevicesResponse.SerializeToString,
+            ),
+            'RevokeDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeDevice,
+                    request_deserializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -419,5 +457,39 @@ class TwoFactorService(object):
         return grpc.experimental.unary_unary(request, target, '/twofold.v1.TwoFactorService/FinishChallenge',
             twofold_dot_v1_dot_two__factor__pb2.FinishChallengeRequest.SerializeToString,
             twofold_dot_v1_dot_two__factor__pb2.FinishChallengeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.TwoFactorService/ListDevices',
+            twofold_dot_v1_dot_two__factor__pb2.ListDevicesRequest.SerializeToString,
+            twofold_dot_v1_dot_two__factor__pb2.ListDevicesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RevokeDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.TwoFactorService/RevokeDevice',
+            twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceRequest.SerializeToString,
+            twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -93,8 +93,8 @@ class TwoFactorServiceStub:
     """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
     and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
-    Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
+    CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
     GenerateBackupCodes: grpc.UnaryUnaryMultiCallable[
@@ -127,6 +127,24 @@ class TwoFactorServiceStub:
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+    """
+
+    ListDevices: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.ListDevicesRequest,
+        twofold.v1.two_factor_pb2.ListDevicesResponse,
+    ]
+    """Lists the devices that the account knows, the newest first: those whose tokens are good.
+
+    Reasons: none further. Retry: safe.
+    """
+
+    RevokeDevice: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.RevokeDeviceRequest,
+        twofold.v1.two_factor_pb2.RevokeDeviceResponse,
+    ]
+    """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
+
+    Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
     """
 
 class TwoFactorServiceAsyncStub:
@@ -204,8 +222,8 @@ class TwoFactorServiceAsyncStub:
     """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
     and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
-    Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
+    CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
     GenerateBackupCodes: grpc.aio.UnaryUnaryMultiCallable[
@@ -238,6 +256,24 @@ class TwoFactorServiceAsyncStub:
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+    """
+
+    ListDevices: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.ListDevicesRequest,
+        twofold.v1.two_factor_pb2.ListDevicesResponse,
+    ]
+    """Lists the devices that the account knows, the newest first: those whose tokens are good.
+
+    Reasons: none further. Retry: safe.
+    """
+
+    RevokeDevice: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.RevokeDeviceRequest,
+        twofold.v1.two_factor_pb2.RevokeDeviceResponse,
+    ]
+    """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
+
+    Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
     """
 
 class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
@@ -329,8 +365,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
         and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
-        Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
+        CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
 
     @abc.abstractmethod
@@ -369,6 +405,28 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
         INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+        """
+
+    @abc.abstractmethod
+    def ListDevices(
+        self,
+        request: twofold.v1.two_factor_pb2.ListDevicesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.two_factor_pb2.ListDevicesResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.ListDevicesResponse]]:
+        """Lists the devices that the account knows, the newest first: those whose tokens are good.
+
+        Reasons: none further. Retry: safe.
+        """
+
+    @abc.abstractmethod
+    def RevokeDevice(
+        self,
+        request: twofold.v1.two_factor_pb2.RevokeDeviceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.two_factor_pb2.RevokeDeviceResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.RevokeDeviceResponse]]:
+        """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
+
+        Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
         """
 
 def add_TwoFactorServiceServicer_to_server(servicer: TwoFactorServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
