@@ -20,7 +20,7 @@ OTHER = "+4915112345678"
 async def texts(service: Service, to: str = "") -> list[str]:
     """The text messages sent so far, to one number or all, the oldest first."""
     await service.mails()
-    found = [path.read_text() for path in sorted(service.sent.glob("*.sms"))]  # noqa: ASYNC240 - a temporary folder
+    found = [path.read_text() for path in sorted(service.sent.glob("*.sms"))]
     return [text for text in found if text.startswith(f"To: {to}")]
 
 

@@ -349,7 +349,7 @@ class Outage:
 async def test_a_thousand_messages_through_an_outage_of_an_hour(post: Post, clock: Clock) -> None:
     """Everything is sent once, the urgent first, or has expired; codes of before the end are not sent late."""
     relay = Outage(clock, clock() + timedelta(hours=1))
-    worker = post.worker(relay, concurrency=50)  # type: ignore[arg-type]
+    worker = post.worker(relay, concurrency=50)
     worker._sms = FailOver([Provider("gateway", relay)], clock)
     await post.realms.set(REALM, {"sms_per_prefix_per_day": "1000", "sms_per_country_per_day": "1000"})
     links: set[UUID] = set()

@@ -28,8 +28,8 @@ def test_numbers_in_all_their_spellings(text: str, canonical: str, country: str)
     [
         ("", "Required"),
         ("+" + "1" * 40, "Longer"),
-        ("777123456", "international"),
-        ("00420777123456", "international"),
+        ("605987654", "international"),
+        ("00420605987654", "international"),
         ("+420777123456;ext=1", "international"),
         ("+٤٢٠777123456", "international"),
         ("+9991234567", "No country"),
@@ -38,7 +38,7 @@ def test_numbers_in_all_their_spellings(text: str, canonical: str, country: str)
         ("+420222123456", "landline"),
         ("+420900123456", "premium"),
         ("+498001234567", "toll-free"),
-        ("+448431234567", "shared-cost"),
+        ("+41840123456", "shared-cost"),
         ("+445612345678", "internet telephony"),
         ("+447640123456", "pager"),
         ("+447012345678", "personal"),
@@ -79,5 +79,5 @@ def test_short_codes() -> None:
     """Six digits of ASCII, spaces forgiven."""
     assert ShortCode.parse("012 345").digits == "012345"
     for bad in ("", "12345", "1234567", "12345a", "١٢٣٤٥٦"):
-        with pytest.raises(ValueError, match="code|Required"):
+        with pytest.raises(ValueError, match=r"code|Required"):
             ShortCode.parse(bad)
