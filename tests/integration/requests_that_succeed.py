@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -23,6 +25,8 @@ class Prepared:
     once: bool = False
 
 
+# Far apart, so that no range of numbers uses up what a range may have.
+_phones = itertools.count(100_000, 10_007)
 Builder = Callable[[Quick], Awaitable[Prepared]]
 
 
@@ -118,6 +122,33 @@ async def _change_password(service: Quick) -> Prepared:
         reauthentication=user.reauthentication, new_password="another horse battery 7",
         client=full_client(service, user),
     )  # fmt: skip
+    return Prepared(request, service.with_session(user), once=True)
+
+
+async def _change_phone_number(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    request = account_pb2.ChangePhoneNumberRequest(
+        phone_number=f"+420777{next(_phones):06}", client=full_client(service, user)
+    )
+    return Prepared(request, service.with_session(user), once=True)
+
+
+async def _confirm_phone_number(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    number = f"+420777{next(_phones):06}"
+    begun = await service.accounts.ChangePhoneNumber(
+        account_pb2.ChangePhoneNumberRequest(phone_number=number, client=service.client),
+        metadata=service.with_session(user),
+    )
+    await service.mails()
+    (code,) = [
+        found[1]
+        for path in service.sent.glob("*.sms")
+        if number in (text := path.read_text()) and (found := re.search(r": (\d{6})\.", text))
+    ]
+    request = account_pb2.ConfirmPhoneNumberRequest(
+        phone_number_token=begun.phone_number_token, code=code, client=full_client(service, user)
+    )
     return Prepared(request, service.with_session(user), once=True)
 
 
@@ -277,6 +308,8 @@ BUILDERS: dict[str, Builder] = {
     "AccountService.GetAccount": _in_session(account_pb2.GetAccountRequest),
     "AccountService.UpdateAccount": _update_account,
     "AccountService.ChangePassword": _change_password,
+    "AccountService.ChangePhoneNumber": _change_phone_number,
+    "AccountService.ConfirmPhoneNumber": _confirm_phone_number,
     "AccountService.DeleteAccount": _delete_account,
     "AccountService.ListSignIns": _list_sign_ins,
     "TwoFactorService.GetTwoFactorStatus": _in_session(two_factor_pb2.GetTwoFactorStatusRequest),

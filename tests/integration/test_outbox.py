@@ -39,7 +39,7 @@ async def test_a_sign_up_gets_its_link_once_and_from_the_realms_setting(post: Po
     assert mail.recipient == "Ada@example.org"
     assert f"https://app.example.com/activate?token={token}\n" in text_of(mail)
     assert f'href="https://app.example.com/activate?token={token}"' in html_of(mail)
-    assert "once, for 2 days, until 2026-03-16 12:00 UTC" in text_of(mail)
+    assert "once, for 2 days, until March 16, 2026, 12:00 UTC" in text_of(mail)
     assert mail.message["From"] == "Example <no-reply@twofold.test>"
     assert mail.message["Subject"] == "Activate your Example account"
     assert mail.message["Message-ID"] == f"<{outbox_id}@twofold.test>"

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from twofold_server.delivery.failover import FailOver, Provider
 from twofold_server.delivery.mail import Mail, PermanentFailure, TemporaryFailure, build
 from twofold_server.delivery.smtp import SmtpSender, SmtpServer
 
@@ -304,3 +305,59 @@ def test_plaintext_is_for_loopback_alone(host: str) -> None:
 def test_the_password_is_in_no_repr() -> None:
     """The relay's settings can be shown."""
     assert "hunter2" not in repr(SmtpServer("localhost", password="hunter2"))
+
+
+async def test_a_connection_that_breaks_before_the_answer_leaves_it_open() -> None:
+    """Whoever had all of the mail may keep it: no other relay is tried, and the next attempt goes to the same one."""
+    relay = Relay()
+
+    class Breaks(Relay):
+        broken = False
+
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+            if not self.broken:
+                self.broken = True
+                assert isinstance(server.transport, asyncio.Transport)
+                server.transport.abort()
+            return await super().handle_DATA(server, session, envelope)
+
+    breaking = Breaks()
+    async with listening(smtp(breaking)) as first, listening(smtp(relay)) as second:
+        senders = [Provider("one", SmtpSender(server(first))), Provider("two", SmtpSender(server(second)))]
+        both = FailOver(senders, lambda: NOW)
+        with pytest.raises(TemporaryFailure, match="no answer to the mail") as caught:
+            await both.send(mail())
+        assert (caught.value.uncertain, caught.value.provider, relay.envelopes) == (True, "one", [])
+        assert await both.send(mail(), "one") == "one"
+    assert relay.envelopes == []
+    # What came twice is known as the same mail.
+    assert len({message_from_bytes(e.content or b"")["Message-ID"] for e in breaking.envelopes}) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+async def test_the_next_relay_takes_what_the_first_puts_off(step: str) -> None:
+    """A greylisting (RFC 6647) or a full disk is a no: the next relay is asked."""
+    grey, relay = Relay(), Relay()
+    grey.answers = {step: "451 4.7.1 greylisted"}
+    async with listening(smtp(grey)) as first, listening(smtp(relay)) as second:
+        senders = [Provider("one", SmtpSender(server(first))), Provider("two", SmtpSender(server(second)))]
+        assert await FailOver(senders, lambda: NOW).send(mail()) == "two"
+    assert (grey.envelopes, len(relay.envelopes)) == ([], 1)
+
+
+async def test_a_relay_that_is_down_or_silent_rests() -> None:
+    """It costs its wait once, and is asked again half a minute later."""
+    now = [NOW]
+    relay = Relay()
+    async with listening(asyncio.Protocol) as silent, listening(smtp(relay)) as second:
+        slow = SmtpSender(replace(server(silent), timeout_seconds=0.3))
+        both = FailOver([Provider("one", slow), Provider("two", SmtpSender(server(second)))], lambda: now[0])
+        loop = asyncio.get_running_loop()
+        for waits in (True, False, False):
+            started = loop.time()
+            assert await both.send(mail()) == "two"
+            assert (loop.time() - started > 0.25) is waits
+        now[0] += timedelta(seconds=31)
+        started = loop.time()
+        assert await both.send(mail()) == "two"
+        assert loop.time() - started > 0.25

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from twofold_server import settings as settings_module
+from twofold_server.delivery.providers import mail_providers, relay_of, sms_providers
+from twofold_server.domain.clock import system_clock
 from twofold_server.settings import Settings, SettingsError, load, split_address
 
 URL = "postgresql://postgres@/twofold?host=/run/postgresql"
@@ -172,3 +174,57 @@ def test_an_address_is_split() -> None:
     """Names, IPv4 and bracketed IPv6 are understood."""
     assert split_address("localhost:0") == ("localhost", 0)
     assert split_address("[::1]:50051") == ("::1", 50051)
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ({"SMS_PROVIDERS": '["gateway"]'}, "SMS_GATEWAY_URL"),
+        ({"SMS_PROVIDERS": '["twilio"]'}, "TWILIO_ACCOUNT_SID"),
+        ({"SMS_PROVIDERS": '["twilio", "twilio"]'}, "twice"),
+        ({"SMTP_FALLBACK_URLS": '["smtp://relay"]'}, "SMTP_HOST"),
+    ],
+)
+def test_providers_that_lack_something_are_refused(
+    environment: pytest.MonkeyPatch, given: dict[str, str], advice: str
+) -> None:
+    """What a provider needs is named."""
+    for name, value in given.items():
+        environment.setenv(f"TWOFOLD_{name}", value)
+    with pytest.raises(SettingsError, match=advice):
+        load()
+
+
+def test_secrets_of_providers_leave_the_environment_and_every_text(environment: pytest.MonkeyPatch) -> None:
+    """Keys, tokens and the passwords in URLs of relays are in no repr, and no child process inherits them."""
+    given = {
+        "SMS_PROVIDERS": '["gateway", "twilio"]',
+        "SMS_GATEWAY_URL": "https://gateway.example.com/send",
+        "SMS_GATEWAY_KEY": "hunter2-" * 5,
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "hunter2-token",
+        "TWILIO_SENDER": "+15005550006",
+        "SMTP_HOST": "relay.example.com",
+        "MAIL_FROM": "no-reply@example.com",
+        "SMTP_FALLBACK_URLS": '["smtps://user:hunter2%40x@relay2.example.com"]',
+    }
+    for name, value in given.items():
+        environment.setenv(f"TWOFOLD_{name}", value)
+    settings = load()
+    for text in (repr(settings), settings.model_dump_json(), *os.environ.values()):
+        assert "hunter2" not in text
+    assert settings.sms_providers == ("gateway", "twilio")
+    relay = relay_of(settings.smtp_fallback_urls[0].get_secret_value())
+    assert (relay.host, relay.port, relay.security, relay.username) == ("relay2.example.com", 465, "tls", "user")
+    assert relay.password == "hunter2@x"
+    assert mail_providers(settings, system_clock).configured
+    assert sms_providers(settings, system_clock).configured
+
+
+def test_text_messages_are_files_where_mail_is(environment: pytest.MonkeyPatch) -> None:
+    """Without a provider: files in development, and nothing where mail is really sent."""
+    assert sms_providers(load(), system_clock).configured
+    environment.setenv("DATABASE_URL", URL)
+    environment.setenv("TWOFOLD_SMTP_HOST", "relay.example.com")
+    environment.setenv("TWOFOLD_MAIL_FROM", "no-reply@example.com")
+    assert not sms_providers(load(), system_clock).configured

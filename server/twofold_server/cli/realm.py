@@ -9,9 +9,11 @@ from rich.table import Table
 
 from twofold_server.cli.common import fail, read_settings, run
 from twofold_server.db.pool import open_pool
+from twofold_server.delivery.texts import LANGUAGES, TextRefused, catalogue, check_override
 from twofold_server.domain.clock import system_clock
 from twofold_server.domain.errors import RealmNotFound
 from twofold_server.domain.realm_settings import docs, show
+from twofold_server.domain.realm_texts import RealmTexts
 from twofold_server.domain.realms import Realm, RealmRefused, Realms
 from twofold_server.domain.values import RealmId
 
@@ -60,6 +62,43 @@ def list_() -> None:
     """List the realms."""
     for realm in _with(lambda realms: realms.every(), ""):
         typer.echo(f"{realm.realm_id}\t{realm.display_name}")
+
+
+@commands.command()
+def text(
+    realm_id: Annotated[str, typer.Argument(help="The realm.")],
+    language: Annotated[str, typer.Argument(help=f"One of {', '.join(LANGUAGES)}.")],
+    key: Annotated[str, typer.Argument(help="Such as sign_in_code.subject; `realm texts` lists them.")],
+    content: Annotated[str, typer.Argument(help="One line with {placeholders}. Empty: the text that ships.")],
+) -> None:
+    """Set a realm's own wording of one text of its messages. Servers follow within 5 seconds."""
+
+    async def opened() -> None:
+        settings = read_settings()
+        pool = await open_pool(settings.database_url.get_secret_value(), 1)
+        try:
+            realm = await Realms(pool, system_clock, issuer=settings.issuer).get(RealmId(realm_id))
+            await RealmTexts(pool, system_clock).set(realm.realm_id, language, key, content)
+        finally:
+            await pool.close()
+
+    try:
+        if content:
+            check_override(language, key, content)
+        run(opened())
+    except TextRefused as error:
+        fail(str(error))
+    except RealmNotFound:
+        fail(f"there is no realm {realm_id}")
+
+
+@commands.command()
+def texts(language: Annotated[str, typer.Argument(help=f"One of {', '.join(LANGUAGES)}.")] = "en") -> None:
+    """List the texts that ship, by the keys under which a realm may have its own."""
+    if language not in LANGUAGES:
+        fail(f"no such language: one of {', '.join(LANGUAGES)}")
+    for key, content in catalogue(language).items():
+        typer.echo(f"{key}\t{content}")
 
 
 def _with(work: Callable[[Realms], Awaitable[_T]], realm_id: str) -> _T:

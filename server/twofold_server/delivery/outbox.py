@@ -197,8 +197,8 @@ class OutboxWorker:
         if due_time >= message.expire_time:
             # Where that comes too late, once more just before the end: a code is worth a last attempt.
             due_time = message.expire_time - _LAST_CHANCE
-        if due_time <= now + max(_LEAST_WAIT, asked):
-            return self._ended(message, "expired", reason)
+            if due_time <= now + max(_LEAST_WAIT, asked):
+                return self._ended(message, "expired", reason)
         return f"retry: {reason}", lambda: outbox.retry_later(self._db, message, reason, due_time, provider)
 
     async def _within_budget(self, message: Claimed, limit: int, held: list[tuple[str, bytes]]) -> bool:

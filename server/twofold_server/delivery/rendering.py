@@ -111,11 +111,9 @@ class Templates:
         The product's name is cut to 24 characters, and its accents go where that makes one segment of two.
         """
         language = next(found for found in texts.candidates(languages) if found in texts.LANGUAGES)
-        short = dict(values) | {
-            name: gsm7.fold(clean_name(str(values[name]), limit=_SMS_NAME))
-            for name in ("product", "factor_name")
-            if name in values
-        }
+        # The kind of a factor, never the name that a user gave it: neither length nor words are theirs to choose here.
+        product = gsm7.fold(clean_name(str(values["product"]), limit=_SMS_NAME))
+        short = dict(values) | {"product": product, "factor_name": ""}
         words = _Words(template, language, short, own, fold=True)
         text = words.text("sms")
         code = str(values.get("code") or "")

@@ -102,7 +102,7 @@ def check_override(language: str, key: str, text: str) -> None:
         raise TextRefused(f"language: one of {', '.join(LANGUAGES)}.")
     shipped = catalogue(FALLBACK_LANGUAGE).get(key)
     if shipped is None:
-        raise TextRefused("key: no such text; `realm texts --keys` lists them.")
+        raise TextRefused("key: no such text; `realm texts` lists them.")
     if not text.strip() or len(text) > MAXIMUM_TEXT:
         raise TextRefused(f"text: 1 to {MAXIMUM_TEXT} characters.")
     if any(not character.isprintable() for character in text):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-# Global by the registry, and yet the inside of a cloud: Azure's host serves its metadata there.
-_INSIDE: Final = frozenset({ipaddress.ip_address("168.63.129.16")})
+# Global by the registry or to some releases of Python, and yet the inside of a cloud: Azure's host, Oracle's metadata.
+_INSIDE: Final = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 # RFC 6052 and RFC 8215: an IPv4 address in the last 32 bits, which a gateway of the network unpacks.
 _NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
@@ -29,4 +29,5 @@ def is_global(address: str) -> bool:
             return False
         if parsed.ipv4_mapped is not None:
             return True
-    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved and parsed not in _INSIDE
+    inside = any(parsed in network for network in _INSIDE)
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved and not inside
