@@ -326,7 +326,7 @@ def test_makers_certificates_are_not_looked_at_and_self_attestation_is_checked()
         assert refused(register, device.create(QUESTION, wrong)) in {"attestation", "malformed"}
 
 
-MISSHAPEN = [None, "", 7, True, [], {}, "x", "====", "a b", "A" * 5, "é" * 40, "\ud800", b64(b"x" * 2000)]
+MISSHAPEN: list[Any] = [None, "", 7, True, [], {}, "x", "====", "a b", "A" * 5, "é" * 40, "\ud800", b64(b"x" * 2000)]
 
 HOSTILE_TEXT = [
     "",

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from twofold_server.domain.values import Audience, DisplayName, LanguageCode
+from twofold_server.domain.web_origins import belongs, parse_origin, parse_rp_id
 
 Stored = int | bool | str | list[str]
 Value = int | bool | str | timedelta | tuple[str, ...]
@@ -92,6 +93,17 @@ class RealmSettings:
     mail_from_name: str = _text("Sender's name in mails. Empty: the realm's name.", "")
     language_code: str = _text("BCP 47 tag of messages where neither account nor caller says.", "en")
     max_factors_per_kind: int = _count("Factors of one kind that an account may have.", 5, 1, 20)
+    passkey_rp_id: str = _text(
+        "Domain that passkeys are bound to (WebAuthn RP ID). Empty: no passkeys. Another one ends those made so far.",
+        "",
+    )
+    passkey_origins: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "doc": "Origins of pages that may use passkeys, at or below that domain. Empty: https:// and the domain.",
+            "minimum": 0,
+        },
+    )
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> RealmSettings:
@@ -119,6 +131,8 @@ class RealmSettings:
             raise SettingRefused("first_wait: at most longest_wait.")
         if self.free_failures > min(self.known_ceiling, self.unknown_ceiling):
             raise SettingRefused("free_failures: at most known_ceiling and unknown_ceiling.")
+        if self.passkey_rp_id and not all(belongs(origin, self.passkey_rp_id) for origin in self.passkey_origins):
+            raise SettingRefused("passkey_origins: each at passkey_rp_id or below it.")
 
     @property
     def waits(self) -> tuple[timedelta, ...]:
@@ -184,7 +198,7 @@ def parse(name: str, text: str) -> Stored:
                 raise SettingRefused(f"{name}: a duration such as 90s, 10m, 24h or 2d.")
             stored = int(found[1]) * _UNITS[found[2] or "s"]
         case tuple():
-            stored = [part.strip() for part in text.split(",")]
+            stored = [part.strip() for part in text.split(",")] if text else []
         case _:
             stored = text
     _checked(name, stored)
@@ -214,9 +228,13 @@ def _checked(name: str, stored: object) -> Value:
                 raise SettingRefused(f"{name}: from {show(limits['minimum'])} to {show(limits['maximum'])}.")
             return value
         case tuple():
-            if not isinstance(stored, list) or not 1 <= len(stored) <= 50 or len(set(stored)) != len(stored):
-                raise SettingRefused(f"{name}: 1 to 50 different ones.")
-            return tuple(_checked_text(name, part) for part in stored)
+            least = limits.get("minimum", 1)
+            if not isinstance(stored, list) or not least <= len(stored) <= 50:
+                raise SettingRefused(f"{name}: {least} to 50 different ones.")
+            parts = tuple(_checked_text(name, part) for part in stored)
+            if len(set(parts)) != len(parts):
+                raise SettingRefused(f"{name}: {least} to 50 different ones.")
+            return parts
         case _:
             text = _checked_text(name, stored)
             if limits.get("choices") and text not in limits["choices"]:
@@ -235,6 +253,10 @@ def _checked_text(name: str, stored: object) -> str:
                 return LanguageCode.parse(stored).text
             case "link_base_url":
                 return _base_url(stored)
+            case "passkey_rp_id":
+                return parse_rp_id(stored)
+            case "passkey_origins":
+                return parse_origin(stored)
             case _:
                 return DisplayName.parse(stored).text
     except ValueError as error:
