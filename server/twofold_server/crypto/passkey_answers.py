@@ -54,7 +54,7 @@ class AuthenticatorData:
     backup_eligible: bool
     backup_state: bool
     sign_count: int
-    credential: NewCredential | None
+    credential: NewCredential | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import email_validator
 
-from twofold_server.crypto import backup_codes, tokens
+from twofold_server.crypto import backup_codes, passkeys, tokens
 
 RealmId = NewType("RealmId", str)
 AccountId = NewType("AccountId", UUID)
@@ -28,6 +28,7 @@ MAXIMUM_EMAIL = 254
 MAXIMUM_PASSWORD = 256
 MAXIMUM_NAME = 64
 MAXIMUM_USER_AGENT = 512
+MAXIMUM_PASSKEY_ANSWER = passkeys.MAX_CREDENTIAL_CHARACTERS
 
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
@@ -172,6 +173,24 @@ class BackupCode:
         if found is None:
             raise ValueError("Not a backup code: a letter and 16 characters, such as C-7Q2M-XK4T-9ZRA-B1DE.")
         return cls(found.slot, found.text)
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyAnswer:
+    """What a browser answered about a passkey: the JSON of `PublicKeyCredential.toJSON()`, at most 16 KiB.
+
+    Its shape is judged with its truth: a wrong one counts as a wrong code does.
+    """
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        if len(text) > MAXIMUM_PASSKEY_ANSWER:
+            raise ValueError(f"Longer than {MAXIMUM_PASSKEY_ANSWER} characters.")
+        return cls(text)
 
 
 SecondFactor = TotpCode | BackupCode

@@ -85,6 +85,10 @@ class Door:
         """A code of an authenticator app. Required."""
         return self.parse(path, values.TotpCode.parse)
 
+    def passkey_answer(self, path: str) -> values.PasskeyAnswer:
+        """What a browser answered about a passkey. Required."""
+        return self.parse(path, values.PasskeyAnswer.parse)
+
     def display_name(self, path: str) -> values.DisplayName:
         """What somebody or something is called; may be empty."""
         return self.parse(path, values.DisplayName.parse)

@@ -13,12 +13,14 @@ from twofold_server.crypto.blocklist import Advice
 from twofold_server.domain.challenges import Challenged
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.factors.backup_codes import BackupCodes
+from twofold_server.domain.factors.passkey import Question
 from twofold_server.domain.records import AccountRow, FactorRow, RevocationRow, SessionRow, SignInRow
 from twofold_server.domain.sessions import SignedIn, Tokens
 
 KINDS: Final = {
     "totp": sign_in_pb2.FACTOR_KIND_TOTP,
     "backup_code": sign_in_pb2.FACTOR_KIND_BACKUP_CODE,
+    "passkey": sign_in_pb2.FACTOR_KIND_PASSKEY,
 }
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
@@ -144,6 +146,16 @@ def factor(row: FactorRow) -> two_factor_pb2.Factor:
     if row.last_use_time is not None:
         packed.last_use_time.FromDatetime(row.last_use_time)
     return packed
+
+
+def passkey_enrollment(question: Question) -> two_factor_pb2.PasskeyEnrollmentMaterial:
+    """What a browser makes a passkey with."""
+    return two_factor_pb2.PasskeyEnrollmentMaterial(creation_options_json=question.options_json)
+
+
+def passkey_challenge(question: Question) -> two_factor_pb2.PasskeyChallengeMaterial:
+    """What a browser proves a passkey with."""
+    return two_factor_pb2.PasskeyChallengeMaterial(request_options_json=question.options_json)
 
 
 def backup_codes(made: BackupCodes) -> two_factor_pb2.BackupCodes:

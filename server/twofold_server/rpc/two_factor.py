@@ -50,7 +50,8 @@ class TwoFactorServicer:
     ) -> two_factor_pb2.BeginEnrollmentResponse:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
-            door.one_of("factor")
+            if door.one_of("factor") == "passkey":
+                door.refuse("factor", "Passkeys can't be enrolled here yet.")
             name = door.display_name("name")
         begun = await self._two_factor.begin(realm, call.user, name)
         return two_factor_pb2.BeginEnrollmentResponse(

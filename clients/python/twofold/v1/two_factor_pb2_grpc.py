@@ -93,7 +93,7 @@ class TwoFactorServiceServicer(object):
     def BeginEnrollment(self, request, context):
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE. Retry: safe; a repeat makes a new key and ends the one before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,7 +163,8 @@ class TwoFactorServiceServicer(object):
     def StartChallenge(self, request, context):
         """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_KIND_UNAVAILABLE.
+        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

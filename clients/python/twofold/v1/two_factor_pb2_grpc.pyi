@@ -42,7 +42,7 @@ class TwoFactorServiceStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE. Retry: safe; a repeat makes a new key and ends the one before.
     """
 
     FinishEnrollment: grpc.UnaryUnaryMultiCallable[
@@ -112,7 +112,8 @@ class TwoFactorServiceStub:
     ]
     """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_KIND_UNAVAILABLE.
+    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
     """
 
     FinishChallenge: grpc.UnaryUnaryMultiCallable[
@@ -150,7 +151,7 @@ class TwoFactorServiceAsyncStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE. Retry: safe; a repeat makes a new key and ends the one before.
     """
 
     FinishEnrollment: grpc.aio.UnaryUnaryMultiCallable[
@@ -220,7 +221,8 @@ class TwoFactorServiceAsyncStub:
     ]
     """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_KIND_UNAVAILABLE.
+    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
     """
 
     FinishChallenge: grpc.aio.UnaryUnaryMultiCallable[
@@ -262,7 +264,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.BeginEnrollmentResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.BeginEnrollmentResponse]]:
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind). Retry: safe; a repeat makes a new key and ends the one before.
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE. Retry: safe; a repeat makes a new key and ends the one before.
         """
 
     @abc.abstractmethod
@@ -346,7 +348,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.StartChallengeResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.StartChallengeResponse]]:
         """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_KIND_UNAVAILABLE.
+        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
         """
 
     @abc.abstractmethod
