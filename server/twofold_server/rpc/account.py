@@ -79,7 +79,8 @@ class AccountServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             email = door.email()
-            door.one_of("first_factor")
+            if (first_factor := door.one_of("first_factor")) not in {"", "password"}:
+                door.refuse(first_factor, "This server signs nobody in by passkey yet.")
             password = door.password()
             second_factor = door.second_factor("second_factor", required=False)
             audience = door.audience()

@@ -51,7 +51,7 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             if door.one_of("factor") == "passkey":
-                door.refuse("factor", "Passkeys can't be enrolled here yet.")
+                door.refuse("passkey", "This server enrols no passkeys yet.")
             name = door.display_name("name")
         begun = await self._two_factor.begin(realm, call.user, name)
         return two_factor_pb2.BeginEnrollmentResponse(
@@ -70,7 +70,8 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             handle = door.handle("enrollment_token")
-            door.one_of("proof")
+            if door.one_of("proof") == "passkey_credential":
+                door.refuse("passkey_credential", "This server enrols no passkeys yet.")
             code = door.totp_code("totp_code")
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
