@@ -27,8 +27,8 @@ test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under
 	@exec $(BIN)/pytest tests/faults -q $(ARGS)
 
 test-browser: $(ENVIRONMENT) ## use passkeys in headless Chromium, which must be installed (ARGS: for pytest)
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
-		echo "make test-browser needs Chromium, and there is none (Debian: apt install chromium)" >&2; exit 1; }
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+		echo "make test-browser needs Chromium, and there is none (Debian: apt install chromium)" >&2; exit 1
 	@exec $(BIN)/pytest tests/browser -q $(ARGS)
 
 check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code

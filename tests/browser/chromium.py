@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -87,14 +86,11 @@ async def browsing(path: str, profile: Path) -> AsyncIterator[Tab]:
     writing, drained = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(ours_out, "wb"))
     with (profile.parent / "chromium.log").open("wb") as log:
         # The browser reads from its descriptor 3 and writes to 4, whatever the numbers of the pipes are here.
-        browser = subprocess.Popen(
-            [
-                "/bin/bash", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', path, "--headless=new",
-                "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                f"--user-data-dir={profile}",
-            ],
-            pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        browser = await asyncio.create_subprocess_exec(
+            "/bin/bash", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', path, "--headless=new",
+            "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}",
+            pass_fds=(to_browser, from_browser), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
     os.close(to_browser)
@@ -110,7 +106,8 @@ async def browsing(path: str, profile: Path) -> AsyncIterator[Tab]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(browser.pid, signal.SIGTERM)
         try:
-            await asyncio.to_thread(browser.wait, 10)
-        except subprocess.TimeoutExpired:
+            async with asyncio.timeout(10):
+                await browser.wait()
+        except TimeoutError:
             os.killpg(browser.pid, signal.SIGKILL)
-            browser.wait()
+            await browser.wait()
