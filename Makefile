@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-faults check guards bench generate format lock
+.PHONY: help run demo test test-faults test-browser check guards bench generate format lock
 
 # The first Python of 3.11 or newer; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -21,10 +21,15 @@ demo: $(ENVIRONMENT) ## play the main story, from sign-up to deletion, against t
 	@exec $(BIN)/python -m dev.demo
 
 test: $(ENVIRONMENT) ## run every test, on a real PostgreSQL (POSTGRES_BIN: another one's binaries; ARGS: for pytest)
-	@exec $(BIN)/pytest tests -q --ignore=tests/faults -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@exec $(BIN)/pytest tests -q --ignore=tests/faults --ignore=tests/browser -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; four minutes (ARGS: for pytest)
 	@exec $(BIN)/pytest tests/faults -q $(ARGS)
+
+test-browser: $(ENVIRONMENT) ## use passkeys in headless Chromium, which must be installed (ARGS: for pytest)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+		echo "make test-browser needs Chromium, and there is none (Debian: apt install chromium)" >&2; exit 1
+	@exec $(BIN)/pytest tests/browser -q $(ARGS)
 
 check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code
 	$(BIN)/ruff check

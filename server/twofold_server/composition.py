@@ -20,9 +20,11 @@ from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.devices import Devices
+from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.factors import Factors
 from twofold_server.domain.messages import Messages
 from twofold_server.domain.paging import Pages
+from twofold_server.domain.passkey_sign_in import PasskeySignIns
 from twofold_server.domain.passwords import Passwords
 from twofold_server.domain.phone_numbers import PhoneNumbers
 from twofold_server.domain.proofs import SessionProofs
@@ -83,11 +85,13 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
     sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
     sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
+    passkeys = PasskeySignIns(pool, keyring, engine, tokens, messages, clock)
     sending = Sending(pool, keyring, messages, text_messages, clock)
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
     phone_numbers = PhoneNumbers(pool, keyring, messages, text_messages, log, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, log, clock)
-    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, sending, clock)
+    enrollments = Enrollments(pool, keyring, engine, proofs, tokens, log, sending, clock)
+    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
     templates = Templates(settings.mail_templates_directory)
@@ -95,8 +99,8 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, clock=clock)
 
     servicers = (
-        AccountServicer(realms, sign_ups, sign_ins, accounts, phone_numbers, pages),
-        TwoFactorServicer(realms, two_factor, challenges, step_ups, Devices(pool, clock), pages),
+        AccountServicer(realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages),
+        TwoFactorServicer(realms, enrollments, two_factor, challenges, step_ups, Devices(pool, clock), pages),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}

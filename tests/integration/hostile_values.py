@@ -147,6 +147,13 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
         case "backup_code":
             wrong = frozenset({"INVALID_SECOND_FACTOR", "TWO_FACTOR_NOT_ENROLLED"})
             return [*_common(BAD), Hostile("digits", "123456", BAD), Hostile("another's", bag["backup_code"], wrong)]
+        case "passkey_credential" | "passkey_assertion" | "credential_json":
+            wrong = frozenset({"INVALID_CREDENTIALS", "INVALID_SECOND_FACTOR", "TICKET_NOT_FOUND"})
+            return [
+                *_common(BAD | wrong, empty=BAD),
+                Hostile("too long", "x" * 16385, BAD), Hostile("no object", "[]", BAD | wrong),
+                Hostile("deep", "[" * 16000, BAD | wrong), Hostile("empty object", "{}", BAD | wrong),
+            ]  # fmt: skip
         case "refresh_token":
             bad = frozenset({"SESSION_INVALID"})
             none = FINE if method.endswith("SignOut") else BAD
@@ -207,6 +214,8 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
             return [*_common(BAD), Hostile("a field that is not the caller's", "email", BAD)]
         case "sign_up_binding" if method.endswith("ResendActivation"):
             return _handles(bag, own, FINE)
+    if name in {"passkey_token", "passkey_binding"}:
+        return _handles(bag, own, BAD | {"TICKET_NOT_FOUND"})
     if name.endswith(("_token", "_binding")):
         return _handles(bag, own, frozenset({"TICKET_NOT_FOUND"}))
     raise AssertionError(f"no hostile values for {path} of {method}: add them")

@@ -174,7 +174,10 @@ async def _without(target: Target, path: str, found: FieldDescriptor) -> None:
         parent.ClearField(name)
         if label == "empty":
             getattr(parent, name).SetInParent()
-        named = f"{path.rpartition('.')[0]}.{oneof.name}".lstrip(".") if oneof is not None else path
+        # What is not there is named by its oneof, what is empty by itself.
+        named = path
+        if oneof is not None and label == "missing":
+            named = f"{path.rpartition('.')[0]}.{oneof.name}".lstrip(".")
         await target.demand(
             f"{path} {label}", changed.SerializeToString(), named, Hostile(label, "", _when(target.name, path, label))
         )
@@ -192,6 +195,10 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
         case "second_factor" if not method.endswith("StepUp"):
             return BAD
         case "totp" | "backup_code" if label == "missing":
+            return BAD
+        case "passkey" | "passkey_begin":
+            return BAD | {"TWO_FACTOR_NOT_ENROLLED", "FACTOR_KIND_UNAVAILABLE"}
+        case "passkey_assertion":
             return BAD
         case _:
             # Times that are output only, and arms of a oneof that hold nothing.

@@ -118,6 +118,32 @@ async def test_the_nist_preset_turns_the_deviations_off(realms: Realms) -> None:
         ("mail_from_name", "see https://evil.example"),
         ("totp_issuer", "\u202eevil"),
         ("language_code", "not a tag"),
+        ("passkey_rp_id", "https://example.com"),
+        ("passkey_rp_id", "example.com:443"),
+        ("passkey_rp_id", "Example.com"),
+        ("passkey_rp_id", "com"),
+        ("passkey_rp_id", "192.0.2.1"),
+        ("passkey_rp_id", "::1"),
+        ("passkey_rp_id", "exämple.com"),
+        ("passkey_rp_id", "example.com."),
+        ("passkey_rp_id", "a..b"),
+        ("passkey_rp_id", "a" * 64 + ".com"),
+        ("passkey_origins", "http://example.com"),
+        ("passkey_origins", "http://localhost.example.com"),
+        ("passkey_origins", "http://127.0.0.1:8080"),
+        ("passkey_origins", "https://example.com/"),
+        ("passkey_origins", "https://example.com:443"),
+        ("passkey_origins", "http://localhost:80"),
+        ("passkey_origins", "https://Example.com"),
+        ("passkey_origins", "https://user@example.com"),
+        ("passkey_origins", "https://example.com:99999"),
+        ("passkey_origins", "https://example.com:x"),
+        ("passkey_origins", "https://example.com?"),
+        ("passkey_origins", "https://*.example.com"),
+        ("passkey_origins", "https://[::1]"),
+        ("passkey_origins", "null"),
+        ("passkey_origins", "https://example.com,"),
+        ("passkey_origins", "https://example.com,https://example.com"),
         ("preset", "none"),
         ("no_such_setting", "1"),
     ],
@@ -127,6 +153,25 @@ async def test_a_setting_out_of_its_limits_is_refused(realms: Realms, pool: Pool
     with pytest.raises(RealmRefused, match=name.partition("_")[0]):
         await realms.set("default", {name: value})
     assert await pool.fetchval("SELECT settings FROM realms") == {}
+
+
+async def test_passkeys_are_of_one_domain_and_its_origins(realms: Realms) -> None:
+    """Origins at the domain or below it, http for localhost alone; look-alikes of the domain are refused."""
+    assert RealmSettings().passkey_rp_id == ""
+    realm = await realms.set(
+        "default",
+        {"passkey_rp_id": "example.com", "passkey_origins": "https://example.com,https://app.example.com:8443"},
+    )
+    assert realm.settings.passkey_origins == ("https://example.com", "https://app.example.com:8443")
+    for other in ("https://evilexample.com", "https://example.com.evil.test", "https://com", "http://localhost:3000"):
+        with pytest.raises(RealmRefused, match="passkey_origins"):
+            await realms.set("default", {"passkey_origins": other})
+    with pytest.raises(RealmRefused, match="passkey_origins"):
+        await realms.set("default", {"passkey_rp_id": "app.example.com"})
+    realm = await realms.set("default", {"passkey_rp_id": "localhost", "passkey_origins": "http://localhost:3000"})
+    assert realm.settings.passkey_origins == ("http://localhost:3000",)
+    # Off, whatever origins are left.
+    assert (await realms.set("default", {"passkey_rp_id": ""})).settings.passkey_rp_id == ""
 
 
 @pytest.mark.parametrize("realm_id", ["", "Shop", "a_b", "-a", "a" * 64, "ä", "a\n"])

@@ -27,8 +27,8 @@ async def pool(pool_of_races: Pool) -> Pool:
     """The connections, to a database in which nothing happened yet."""
     await pool_of_races.execute(
         """
-        TRUNCATE accounts, phone_numbers, password_credentials, factors, factor_budgets, backup_codes, unknown_identifiers,
-                 network_failures, devices, sessions, tickets, resend_waits, outbox, events, revocations
+        TRUNCATE accounts, password_credentials, factors, factor_budgets, backup_codes, unknown_identifiers,
+                 network_failures, phone_numbers, devices, sessions, tickets, resend_waits, outbox, events, revocations
         """
     )
     return pool_of_races

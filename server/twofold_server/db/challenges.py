@@ -119,8 +119,11 @@ async def finish(
     session: NewSession,
     device: DeviceUse,
     notice: OutboxRow | None,
+    purpose: str = "challenge",
 ) -> tuple[Verdict, UUID | None]:
     """Judge a code and, where it is right, spend it and the challenge and begin the session.
+
+    `purpose` is `challenge`, or `passkey` for a sign-in without a password: its ticket is nobody's until the passkey says whose.
 
     Outcomes: `no_ticket`, `repeated` (the code that spent it, within 10 s: its session is returned), `code_exhausted`,
     `signed_in`, `wrong_code`.
@@ -130,9 +133,10 @@ async def finish(
         WITH gate AS (          -- a wrong handle or binding, or an epoch that moved, finds no row and spends nothing
             SELECT k.ticket_id, k.session_id, k.spent_time IS NULL AND k.attempts < 5 AS live,
                    k.spent_proof = $15 AND k.spent_time + interval '10 s' > $3 AS repeated
-              FROM tickets k JOIN accounts a ON a.account_id = k.account_id AND a.epoch = k.epoch
-             WHERE k.handle_hash = $13 AND k.binding_hash = $14 AND k.realm_id = $2 AND k.purpose = 'challenge' AND k.client_id = $10
-               AND k.expire_time > $3 AND a.account_id = $1 AND a.epoch = $16 AND a.state = 'active'
+              FROM tickets k JOIN accounts a ON a.account_id = $1 AND a.epoch = $16 AND a.state = 'active'
+             WHERE k.handle_hash = $13 AND k.binding_hash = $14 AND k.realm_id = $2 AND k.purpose = $51 AND k.client_id = $10
+               AND k.expire_time > $3 AND a.realm_id = $2
+               AND (k.account_id = a.account_id AND k.epoch = a.epoch OR $51 = 'passkey' AND k.account_id IS NULL)
                FOR NO KEY UPDATE OF k, a
         ), device AS (
             SELECT d.device_id FROM gate JOIN devices d ON d.device_id = $31 AND d.account_id = $1
@@ -157,16 +161,20 @@ async def finish(
               FROM budget JOIN gate ON true JOIN factors f ON f.factor_id = $18 AND f.account_id = $1 AND f.kind = $17
               JOIN tickets s ON s.ticket_id = $45 AND s.purpose = 'sent' AND s.subject = gate.ticket_id::text
                FOR NO KEY UPDATE OF f, s
+        ), alone AS (           -- an answer to the ticket itself, by a passkey that is still enrolled
+            SELECT $47 AS fresh FROM budget JOIN factors f ON f.factor_id = $18 AND f.account_id = $1 AND f.kind = 'passkey'
+             WHERE $51 = 'passkey'
+               FOR NO KEY UPDATE OF f
         ), verdict AS (
             SELECT gate.ticket_id, gate.session_id, budget.failed, CASE
                    WHEN gate.repeated                       THEN 'repeated'
                    WHEN gate.live IS NOT TRUE               THEN 'no_ticket'
                    WHEN $32 AND device.device_id IS NULL    THEN 'no_ticket'
                    WHEN NOT budget.open                     THEN 'code_exhausted'
-                   WHEN coalesce(totp.fresh, backup.fresh, sent.fresh) THEN 'signed_in'
+                   WHEN coalesce(totp.fresh, backup.fresh, sent.fresh, alone.fresh) THEN 'signed_in'
                    ELSE 'wrong_code' END AS outcome
               FROM (SELECT) one LEFT JOIN gate ON true LEFT JOIN device ON true LEFT JOIN budget ON true
-              LEFT JOIN totp ON true LEFT JOIN backup ON true LEFT JOIN sent ON true
+              LEFT JOIN totp ON true LEFT JOIN backup ON true LEFT JOIN sent ON true LEFT JOIN alone ON true
         ), attempt AS (
             UPDATE tickets k SET attempts = k.attempts + 1 FROM verdict v WHERE k.ticket_id = v.ticket_id AND v.outcome = 'wrong_code'
         ), spend AS (
@@ -278,6 +286,7 @@ async def finish(
         code.new_secret,
         session.factor_strength,
         device.trusted_until,
+        purpose,
     )
     assert row is not None
     return Verdict(row["outcome"], row["device_generation"], row["device_salt"]), row["session_id"]

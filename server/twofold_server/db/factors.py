@@ -120,9 +120,13 @@ async def add(
     secret: bytes,
     strength: int,
     last_step: int,
+    credential_hash: bytes | None,
     now: datetime,
-) -> FactorRow:
-    """Enrol a factor of a locked account; the first is the preferred one. Its kind's count is made if it is the first of its kind."""
+) -> FactorRow | None:
+    """Enrol a factor of a locked account; the first is the preferred one. Its kind's count is made if it is the first of its kind.
+
+    None where its credential is enrolled already.
+    """
     row = await tx.fetchrow(
         """
         WITH account AS (
@@ -130,8 +134,9 @@ async def add(
         ), budget AS (
             INSERT INTO factor_budgets (account_id, kind) VALUES ($2, $4) ON CONFLICT (account_id, kind) DO NOTHING
         )
-        INSERT INTO factors (factor_id, account_id, realm_id, kind, name, preferred, secret, last_step, create_time, strength)
-        SELECT $3, $2, $1, $4, $5, NOT EXISTS (SELECT FROM factors WHERE account_id = $2), $6, $7, $8, $9
+        INSERT INTO factors (factor_id, account_id, realm_id, kind, name, preferred, secret, last_step, create_time, strength, credential_hash)
+        SELECT $3, $2, $1, $4, $5, NOT EXISTS (SELECT FROM factors WHERE account_id = $2), $6, $7, $8, $9, $10
+        ON CONFLICT (realm_id, credential_hash) WHERE credential_hash IS NOT NULL DO NOTHING
         RETURNING factor_id, kind, name, preferred, create_time, last_use_time
         """,
         realm_id,
@@ -143,9 +148,9 @@ async def add(
         last_step,
         now,
         strength,
+        credential_hash,
     )
-    assert row is not None
-    return FactorRow(**row)
+    return FactorRow(**row) if row is not None else None
 
 
 async def remove(tx: Connection, realm_id: str, account_id: UUID, factor_id: UUID) -> FactorRow | None:

@@ -34,7 +34,7 @@ from twofold_server.domain.errors import (
     TooManyAttempts,
     TwoFactorNotEnrolled,
 )
-from twofold_server.domain.factors import SLOT, Factors, backup_codes, email_code, sms_code
+from twofold_server.domain.factors import SLOT, Factors, backup_codes, email_code, passkey, sms_code
 from twofold_server.domain.factors.kinds import Sent, of_kind, secret_place, sent_place
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
@@ -64,6 +64,7 @@ class Started:
     kind: str
     expire_time: datetime
     sent: CodeSent | None = None
+    question: passkey.Question | None = None
 
 
 class Challenges:
@@ -119,15 +120,19 @@ class Challenges:
             )
             if found is None or not found.live:
                 continue
-            if kind not in kinds_of(found.factor_kinds, found.backup_codes_left):
+            realm = await self._realms.get(RealmId(found.realm_id))
+            if kind not in kinds_of(realm, found.factor_kinds, found.backup_codes_left):
                 raise TwoFactorNotEnrolled
             if kind not in SLOT:
                 return Started(kind, found.expire_time)
-            realm = await self._realms.get(RealmId(found.realm_id))
+            subject = Subject(found.ticket_id, found.account_id, found.epoch, client_id, found.language_code)
+            if kind == passkey.KIND:
+                question = passkey.challenge(self._keyring, realm, found)
+                await self._sending.question(realm, kind, subject, dict(question.payload), found.expire_time)
+                return Started(kind, found.expire_time, question=question)
             chosen, secret = _chosen(found, kind, factor_id)
             opened = self._keyring.open(secret, secret_place(realm.realm_id, found.account_id, chosen))
             destination = (sms_code if kind == sms_code.KIND else email_code).challenge(opened)
-            subject = Subject(found.ticket_id, found.account_id, found.epoch, client_id, found.language_code)
             sent = await self._sending.code(realm, kind, destination, subject, {"factor_id": str(chosen)}, first=False)
             return Started(kind, found.expire_time, sent)
         raise TicketNotFound(field="challenge_token")
@@ -192,6 +197,7 @@ class Challenges:
             payload["audience"],
             second_factor,
             auth_time=datetime.fromisoformat(payload["auth_time"]),
+            proven=code.amr,
             ip_address=payload["ip_address"],
             user_agent=payload["user_agent"],
         )
@@ -264,9 +270,9 @@ def _chosen(found: db_challenges.Challenge, kind: str, factor_id: UUID | None) -
     raise FactorNotFound(field=f"{kind}.factor_id")
 
 
-def kinds_of(factor_kinds: list[str] | None, backup_codes_left: bool) -> tuple[str, ...]:
+def kinds_of(realm: Realm, factor_kinds: list[str] | None, backup_codes_left: bool) -> tuple[str, ...]:
     """The kinds that a challenge can be answered with, in order, each once."""
-    kinds = list(dict.fromkeys(factor_kinds or ()))
+    kinds = [kind for kind in dict.fromkeys(factor_kinds or ()) if kind != passkey.KIND or passkey.is_offered(realm)]
     return tuple([*kinds, backup_codes.KIND] if backup_codes_left else kinds)
 
 

@@ -255,6 +255,17 @@ class FactorLimitReached(TwofoldError):
         return (("FACTOR_LIMIT", "account", self.message),)
 
 
+class FactorKindUnavailable(TwofoldError):
+    """The realm does not offer this kind of second factor: choose another one."""
+
+    reason = "FACTOR_KIND_UNAVAILABLE"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("FACTOR_KIND", "realm", self.message),)
+
+
 class ChangedMeanwhile(TwofoldError):
     """The account changed while the call was under way. Nothing was done; call again."""
 

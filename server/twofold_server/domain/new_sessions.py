@@ -26,16 +26,21 @@ def new_session(
     second_factor: SecondFactor | None,
     *,
     auth_time: datetime,
+    proven: tuple[str, ...] = (),
+    with_password: bool = True,
     ip_address: str | None = None,
     user_agent: str | None = None,
 ) -> NewSession:
-    """The session of a right sign-in; `aal` and `amr` say what was proven, no more."""
+    """The session of a right sign-in; `aal` and `amr` say what was proven, no more.
+
+    `proven` is what this very second factor proves, where that differs within its kind.
+    """
     expire_time, absolute_expire_time = session_end(realm, now)
     return NewSession(
         session_id=uuid7(),
         salt=tokens.new_salt(),
         audience=audience,
-        amr=["pwd", *AMR[second_factor.kind]] if second_factor else ["pwd"],
+        amr=[*(["pwd"] if with_password else []), *(_methods(second_factor, proven))],
         aal=max(1, AAL[second_factor.kind]) if second_factor else 1,
         auth_time=auth_time,
         second_factor_time=now if second_factor else None,
@@ -45,6 +50,10 @@ def new_session(
         expire_time=expire_time,
         absolute_expire_time=absolute_expire_time,
     )
+
+
+def _methods(second_factor: SecondFactor | None, proven: tuple[str, ...]) -> tuple[str, ...]:
+    return (proven or AMR[second_factor.kind]) if second_factor is not None else ()
 
 
 def new_device(

@@ -304,12 +304,20 @@ async def judge_first_sent_code(
 
 
 async def prove_second_factor(
-    tx: Connection, realm: Realm, row: SessionRow, kind: str, *, auth_time: datetime | None, rotate: bool, now: datetime
+    tx: Connection,
+    realm: Realm,
+    row: SessionRow,
+    kind: str,
+    *,
+    amr: tuple[str, ...] = (),
+    auth_time: datetime | None,
+    rotate: bool,
+    now: datetime,
 ) -> SessionRow:
     """Write on a locked session that a second factor was proven in it just now, and the password too where
-    `auth_time` says so.
+    `auth_time` says so. `amr` is what this very one proves, where that differs within the kind.
     """
-    methods = [*row.amr, *(method for method in AMR[kind] if method not in row.amr)]
+    methods = [*row.amr, *(method for method in amr or AMR[kind] if method not in row.amr)]
     strength, time = STRENGTH[kind], now
     if row.factor_strength > strength and row.second_factor_time and is_recent(row.second_factor_time, realm, now):
         # The stronger proof still counts: a weaker one beside it takes nothing away.

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import phonenumbers
 
 from twofold_server.domain.values import Audience, DisplayName, LanguageCode
+from twofold_server.domain.web_origins import belongs, parse_origin, parse_rp_id
 
 Stored = int | bool | str | list[str]
 Value = int | bool | str | timedelta | tuple[str, ...]
@@ -84,6 +85,10 @@ class RealmSettings:
     sign_ups_per_caller_per_hour: int = _count(
         "Sign-ups and resends an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
     )
+    passkey_begins_per_network_per_hour: int = _count(
+        "Sign-ins by passkey that one network, or caller that may not state its client, begins an hour.",
+        1_000, 1, 1_000_000_000,
+    )  # fmt: skip
     mails_per_address_per_hour: int = _count("Mails an hour that strangers can cause to one address.", 10, 1, 1000)
     sms_per_number_per_hour: int = _count("Codes an hour to one number; more are refused.", 5, 1, 1000)
     sms_per_number_per_day: int = _count("Codes a day (UTC) to one number.", 10, 1, 10_000)
@@ -115,6 +120,17 @@ class RealmSettings:
     mail_from_name: str = _text("Sender's name in mails. Empty: the realm's name.", "")
     language_code: str = _text("BCP 47 tag of messages where neither account nor caller says.", "en")
     max_factors_per_kind: int = _count("Factors of one kind that an account may have.", 5, 1, 20)
+    passkey_rp_id: str = _text(
+        "Domain that passkeys are bound to (WebAuthn RP ID). Empty: no passkeys. Another one ends those made so far.",
+        "",
+    )
+    passkey_origins: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "doc": "Origins of pages that may use passkeys, at or below that domain. Empty: https:// and the domain.",
+            "minimum": 0,
+        },
+    )
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> RealmSettings:
@@ -142,6 +158,8 @@ class RealmSettings:
             raise SettingRefused("first_wait: at most longest_wait.")
         if self.free_failures > min(self.known_ceiling, self.unknown_ceiling):
             raise SettingRefused("free_failures: at most known_ceiling and unknown_ceiling.")
+        if self.passkey_rp_id and not all(belongs(origin, self.passkey_rp_id) for origin in self.passkey_origins):
+            raise SettingRefused("passkey_origins: each at passkey_rp_id or below it.")
 
     @property
     def waits(self) -> tuple[timedelta, ...]:
@@ -237,10 +255,13 @@ def _checked(name: str, stored: object) -> Value:
                 raise SettingRefused(f"{name}: from {show(limits['minimum'])} to {show(limits['maximum'])}.")
             return value
         case tuple():
-            least = 0 if limits.get("optional") else 1
-            if not isinstance(stored, list) or not least <= len(stored) <= 250 or len(set(stored)) != len(stored):
+            least = 0 if limits.get("optional") else limits.get("minimum", 1)
+            if not isinstance(stored, list) or not least <= len(stored) <= 250:
                 raise SettingRefused(f"{name}: {least} to 250 different ones.")
-            return tuple(_checked_text(name, part) for part in stored)
+            parts = tuple(_checked_text(name, part) for part in stored)
+            if len(set(parts)) != len(parts):
+                raise SettingRefused(f"{name}: {least} to 250 different ones.")
+            return parts
         case _:
             text = _checked_text(name, stored)
             if limits.get("choices") and text not in limits["choices"]:
@@ -263,6 +284,10 @@ def _checked_text(name: str, stored: object) -> str:
                 return _country(stored)
             case "sms_code_domain":
                 return _domain(stored)
+            case "passkey_rp_id":
+                return parse_rp_id(stored)
+            case "passkey_origins":
+                return parse_origin(stored)
             case _:
                 return DisplayName.parse(stored).text
     except ValueError as error:

@@ -86,24 +86,7 @@ class Sending:
             expire_time=expire_time,
             params={"code": code},
         )
-        ticket = NewTicket(
-            ticket_id=ticket_id,
-            realm_id=realm.realm_id,
-            purpose=SENT,
-            subject=str(subject.step_id),
-            # Nobody is given a handle: what was sent is found by its step alone.
-            handle_hash=tokens.new_secret_token()[1],
-            binding_hash=None,
-            payload=self._keyring.seal(
-                json.dumps({"destination": destination, **more}).encode(),
-                sent_place(realm.realm_id, subject.account_id, ticket_id),
-            ),
-            create_time=now,
-            expire_time=expire_time,
-            account_id=subject.account_id,
-            epoch=subject.epoch,
-            client_id=subject.client_id,
-        )
+        ticket = self._ticket(realm, ticket_id, subject, {"destination": destination, **more}, now, expire_time)
         code_mac = self._keyring.code_mac(ticket_id, kind, destination, code)
         async with transaction(self._pool) as tx:
             # Of two at once one sends; the row that is there waits for nobody once it is spent or has expired.
@@ -115,6 +98,41 @@ class Sending:
                 await db_outbox.insert(tx, message)
                 delivery = new_delivery(realm, now, None)
         return CodeSent(kind, ticket_id, _masked(kind, destination), expire_time, delivery)
+
+    async def question(
+        self, realm: Realm, kind: str, subject: Subject, payload: dict[str, Any], expire_time: datetime
+    ) -> None:
+        """Keep what a browser was asked, in place of what it was asked before."""
+        now = self._clock()
+        ticket = self._ticket(realm, uuid7(), subject, payload, now, expire_time)
+        # Asking costs nobody anything: no wait.
+        await db_sent.put(self._pool, ticket, SLOT[kind], None, now)
+
+    def _ticket(
+        self,
+        realm: Realm,
+        ticket_id: UUID,
+        subject: Subject,
+        payload: dict[str, Any],
+        now: datetime,
+        expire_time: datetime,
+    ) -> NewTicket:
+        place = sent_place(realm.realm_id, subject.account_id, ticket_id)
+        return NewTicket(
+            ticket_id=ticket_id,
+            realm_id=realm.realm_id,
+            purpose=SENT,
+            subject=str(subject.step_id),
+            # Nobody is given a handle: what was sent is found by its step alone.
+            handle_hash=tokens.new_secret_token()[1],
+            binding_hash=None,
+            payload=self._keyring.seal(json.dumps(payload).encode(), place),
+            create_time=now,
+            expire_time=expire_time,
+            account_id=subject.account_id,
+            epoch=subject.epoch,
+            client_id=subject.client_id,
+        )
 
     async def _earlier(self, tx: Connection, realm: Realm, kind: str, destination: str, subject: Subject) -> CodeSent:
         found = await db_sent.last(tx, realm.realm_id, SENT, str(subject.step_id), SLOT[kind])

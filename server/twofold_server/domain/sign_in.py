@@ -280,7 +280,7 @@ class SignIns:
         sealed = self._keyring.seal(
             json.dumps(payload).encode(), challenge_place(realm.realm_id, found.account_id, ticket_id)
         )
-        kinds = kinds_of(found.factor_kinds, found.backup_codes_left)
+        kinds = kinds_of(realm, found.factor_kinds, found.backup_codes_left)
         return (
             NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time),
             Challenged(token, binding, expire_time, kinds),

@@ -116,7 +116,7 @@ class StepUps:
                 device_id=session.row.device_id,
             ),
         )
-        return Challenged(token, binding, expire_time, kinds_of(status.kinds, status.backup_codes_remaining > 0))
+        return Challenged(token, binding, expire_time, kinds_of(realm, status.kinds, status.backup_codes_remaining > 0))
 
     async def finish(
         self,
@@ -240,5 +240,7 @@ class StepUps:
                 await db_attempts.count_network(tx, realm.realm_id, origin.client.network, hour_of(now))
             return error
         assert code.kind is not None
-        stepped = await prove_second_factor(tx, realm, row, code.kind, auth_time=None, rotate=True, now=now)
+        stepped = await prove_second_factor(
+            tx, realm, row, code.kind, amr=code.amr, auth_time=None, rotate=True, now=now
+        )
         return stepped, state.generation + 1, state.salt

@@ -17,7 +17,7 @@ import email_validator
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from twofold_server.crypto import backup_codes, tokens
+from twofold_server.crypto import backup_codes, passkeys, tokens
 
 RealmId = NewType("RealmId", str)
 AccountId = NewType("AccountId", UUID)
@@ -31,6 +31,7 @@ MAXIMUM_PASSWORD = 256
 MAXIMUM_NAME = 64
 MAXIMUM_USER_AGENT = 512
 MAXIMUM_PHONE_TEXT = 32
+MAXIMUM_PASSKEY_ANSWER = passkeys.MAX_CREDENTIAL_CHARACTERS
 
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
@@ -293,10 +294,30 @@ class BackupCode:
         return cls(found.slot, found.text)
 
 
+@dataclass(frozen=True, slots=True)
+class PasskeyAnswer:
+    """What a browser answered about a passkey: the JSON of `PublicKeyCredential.toJSON()`, at most 16 KiB.
+
+    Its shape is judged with its truth: a wrong one counts as a wrong code does.
+    """
+
+    text: str = field(repr=False)
+
+    kind: ClassVar[str] = "passkey"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        if len(text) > MAXIMUM_PASSKEY_ANSWER:
+            raise ValueError(f"Longer than {MAXIMUM_PASSKEY_ANSWER} characters.")
+        return cls(text)
+
+
 SentCode = EmailCode | SmsCode
 """What answers a message; it comes through a challenge alone, since that is what the message was sent for."""
 
-SecondFactor = TotpCode | BackupCode | SentCode
+SecondFactor = TotpCode | BackupCode | SentCode | PasskeyAnswer
 
 
 @dataclass(frozen=True, slots=True)

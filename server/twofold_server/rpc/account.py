@@ -8,8 +8,9 @@ from twofold.v1 import account_pb2
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.paging import Pages
+from twofold_server.domain.passkey_sign_in import PasskeySignIns
 from twofold_server.domain.phone_numbers import PhoneNumbers
-from twofold_server.domain.realms import Realms
+from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sessions import SignedIn, demand_audience
 from twofold_server.domain.sign_in import SignIns
 from twofold_server.domain.sign_up import SignUps
@@ -29,6 +30,7 @@ class AccountServicer:
         realms: Realms,
         sign_ups: SignUps,
         sign_ins: SignIns,
+        passkeys: PasskeySignIns,
         accounts: Accounts,
         phone_numbers: PhoneNumbers,
         pages: Pages,
@@ -36,6 +38,7 @@ class AccountServicer:
         self._realms = realms
         self._sign_ups = sign_ups
         self._sign_ins = sign_ins
+        self._passkeys = passkeys
         self._accounts = accounts
         self._phone_numbers = phone_numbers
         self._pages = pages
@@ -87,6 +90,11 @@ class AccountServicer:
 
     async def SignIn(self, request: account_pb2.SignInRequest, call: Call) -> account_pb2.SignInResponse:
         realm = await self._realms.get(call.realm)
+        match request.WhichOneof("first_factor"):
+            case "passkey_begin":
+                return await self._begin_passkey(realm, request, call)
+            case "passkey_assertion":
+                return await self._finish_passkey(realm, request, call)
         with reading(request) as door:
             email = door.email()
             door.one_of("first_factor")
@@ -106,6 +114,28 @@ class AccountServicer:
         if isinstance(result, SignedIn):
             return account_pb2.SignInResponse(signed_in=packing.signed_in(result))
         return account_pb2.SignInResponse(challenge=packing.challenge(result))
+
+    async def _begin_passkey(
+        self, realm: Realm, request: account_pb2.SignInRequest, call: Call
+    ) -> account_pb2.SignInResponse:
+        with reading(request) as door:
+            audience = door.audience()
+            client = door.client(call)
+        asked = await self._passkeys.begin(realm, demand_audience(realm, audience), Origin(call.caller.name, client))
+        return account_pb2.SignInResponse(passkey_sign_in=packing.passkey_sign_in(asked))
+
+    async def _finish_passkey(
+        self, realm: Realm, request: account_pb2.SignInRequest, call: Call
+    ) -> account_pb2.SignInResponse:
+        with reading(request) as door:
+            handle = door.handle("passkey_assertion.passkey_token")
+            binding = door.handle("passkey_assertion.passkey_binding")
+            answer = door.passkey_answer("passkey_assertion.credential_json")
+            client = door.client(call)
+        result = await self._passkeys.finish(
+            realm, handle, binding, answer, Origin(call.caller.name, client), trust_device=request.trust_device
+        )
+        return account_pb2.SignInResponse(signed_in=packing.signed_in(result))
 
     async def GetAccount(self, request: account_pb2.GetAccountRequest, call: Call) -> account_pb2.GetAccountResponse:
         row = await self._accounts.get(call.user)

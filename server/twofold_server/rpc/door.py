@@ -93,6 +93,10 @@ class Door:
         """A code of an authenticator app. Required."""
         return self.parse(path, values.TotpCode.parse)
 
+    def passkey_answer(self, path: str) -> values.PasskeyAnswer:
+        """What a browser answered about a passkey. Required."""
+        return self.parse(path, values.PasskeyAnswer.parse)
+
     def display_name(self, path: str) -> values.DisplayName:
         """What somebody or something is called; may be empty."""
         return self.parse(path, values.DisplayName.parse)
@@ -119,13 +123,15 @@ class Door:
             self._malformed_session = path
         return cast(tokens.RefreshParts, found)
 
-    def first_code(self, path: str = "proof") -> values.TotpCode | values.SentCode:
-        """The code that an enrolment is finished with. Required."""
+    def first_proof(self, path: str = "proof") -> values.TotpCode | values.SentCode | values.PasskeyAnswer:
+        """The code or answer that an enrolment is finished with. Required."""
         match self.one_of(path):
             case "email_code":
                 return self.parse("email_code", values.EmailCode.parse)
             case "sms_code":
                 return self.parse("sms_code", values.SmsCode.parse)
+            case "passkey_credential":
+                return self.passkey_answer("passkey_credential")
             case _:
                 return self.totp_code("totp_code")
 
@@ -150,8 +156,10 @@ class Door:
                 return self.parse(f"{path}.email_code", values.EmailCode.parse)
             case "sms_code" if challenged:
                 return self.parse(f"{path}.sms_code", values.SmsCode.parse)
-            case "email_code" | "sms_code" as arm:
-                self.refuse(f"{path}.{arm}", "Answers a challenge alone: StartChallenge sends the code.")
+            case "passkey_assertion" if challenged:
+                return self.passkey_answer(f"{path}.passkey_assertion")
+            case "email_code" | "sms_code" | "passkey_assertion" as arm:
+                self.refuse(f"{path}.{arm}", "Answers a challenge alone: StartChallenge first.")
                 return None
             case _:
                 self.refuse(path, f"Required: exactly one of {', '.join(self._arms(path, 'factor'))}.")

@@ -14,7 +14,9 @@ from twofold_server.domain.challenges import Challenged, Started
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.deliveries import Delivery, DeliveryState, Refusal
 from twofold_server.domain.factors.backup_codes import BackupCodes
+from twofold_server.domain.factors.passkey import Question
 from twofold_server.domain.factors.totp import Material
+from twofold_server.domain.passkey_sign_in import Asked
 from twofold_server.domain.phone_numbers import VerifiedNumber
 from twofold_server.domain.records import AccountRow, DeviceRow, FactorRow, RevocationRow, SessionRow, SignInRow
 from twofold_server.domain.sending import CodeSent
@@ -25,6 +27,7 @@ KINDS: Final = {
     "backup_code": sign_in_pb2.FACTOR_KIND_BACKUP_CODE,
     "email": sign_in_pb2.FACTOR_KIND_EMAIL,
     "sms": sign_in_pb2.FACTOR_KIND_SMS,
+    "passkey": sign_in_pb2.FACTOR_KIND_PASSKEY,
 }
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
@@ -80,6 +83,16 @@ def account(row: AccountRow, number: VerifiedNumber | None = None) -> account_pb
         packed.phone_number = number.text
         packed.phone_number_verify_time.CopyFrom(timestamp(number.verify_time))
     return packed
+
+
+def passkey_sign_in(asked: Asked) -> account_pb2.PasskeySignIn:
+    """A sign-in by passkey under way."""
+    return account_pb2.PasskeySignIn(
+        passkey_token=asked.passkey_token,
+        passkey_binding=asked.passkey_binding,
+        expire_time=timestamp(asked.expire_time),
+        request_options_json=asked.options_json,
+    )
 
 
 def delivery(told: Delivery) -> sign_in_pb2.Delivery:
@@ -166,8 +179,10 @@ def challenge(result: Challenged) -> sign_in_pb2.SecondFactorChallenge:
     )
 
 
-def material(found: Material | CodeSent) -> dict[str, Any]:
+def material(found: Material | CodeSent | Question) -> dict[str, Any]:
     """What an enrolment needs, under the name of its arm."""
+    if isinstance(found, Question):
+        return {"passkey": two_factor_pb2.PasskeyEnrollmentMaterial(creation_options_json=found.options_json)}
     if isinstance(found, Material):
         totp = two_factor_pb2.TotpEnrollmentMaterial(
             otpauth_url=found.otpauth_url, qr_code_png=found.qr_code_png, secret=found.secret
@@ -184,6 +199,8 @@ def started(found: Started) -> two_factor_pb2.StartChallengeResponse:
         packed.destination = found.sent.destination
         packed.code_expire_time.CopyFrom(timestamp(found.sent.expire_time))
         packed.delivery.CopyFrom(delivery(found.sent.delivery))
+    if found.question is not None:
+        packed.passkey.request_options_json = found.question.options_json
     return packed
 
 

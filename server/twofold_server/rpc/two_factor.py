@@ -8,6 +8,7 @@ from twofold.v1 import two_factor_pb2
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.devices import Devices
+from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.errors import FactorNotFound
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
@@ -27,6 +28,7 @@ class TwoFactorServicer:
     def __init__(
         self,
         realms: Realms,
+        enrollments: Enrollments,
         two_factor: TwoFactor,
         challenges: Challenges,
         step_ups: StepUps,
@@ -34,6 +36,7 @@ class TwoFactorServicer:
         pages: Pages,
     ) -> None:
         self._realms = realms
+        self._enrollments = enrollments
         self._two_factor = two_factor
         self._challenges = challenges
         self._step_ups = step_ups
@@ -59,13 +62,13 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             kind = door.one_of("factor")
-            wanted: EmailAddress | PhoneNumber | None = None
+            destination: EmailAddress | PhoneNumber | None = None
             if kind == "email":
-                wanted = door.email("email.email")
+                destination = door.email("email.email")
             elif kind == "sms":
-                wanted = door.phone_number("sms.phone_number")
+                destination = door.phone_number("sms.phone_number")
             name = door.display_name("name")
-        begun = await self._two_factor.begin(realm, call.user, call.caller.name, wanted, name)
+        begun = await self._enrollments.begin(realm, call.user, call.caller.name, kind, destination, name)
         return two_factor_pb2.BeginEnrollmentResponse(
             enrollment_token=begun.enrollment_token,
             expire_time=packing.timestamp(begun.expire_time),
@@ -78,12 +81,12 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             handle = door.handle("enrollment_token")
-            code = door.first_code()
+            proof = door.first_proof()
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
             client = door.client(call)
-        result = await self._two_factor.finish(
-            realm, call.user, Origin(call.caller.name, client), handle, code, password
+        result = await self._enrollments.finish(
+            realm, call.user, Origin(call.caller.name, client), handle, proof, password
         )
         response = two_factor_pb2.FinishEnrollmentResponse(
             factor=packing.factor(result.factor), signed_in=packing.signed_in(result.signed_in)

@@ -119,11 +119,39 @@ class ActivateAccountResponse(_message.Message):
     account: Account
     def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ...) -> None: ...
 
+class PasskeyBegin(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PasskeySignIn(_message.Message):
+    __slots__ = ("passkey_token", "passkey_binding", "expire_time", "request_options_json")
+    PASSKEY_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_BINDING_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_OPTIONS_JSON_FIELD_NUMBER: _ClassVar[int]
+    passkey_token: str
+    passkey_binding: str
+    expire_time: _timestamp_pb2.Timestamp
+    request_options_json: str
+    def __init__(self, passkey_token: _Optional[str] = ..., passkey_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., request_options_json: _Optional[str] = ...) -> None: ...
+
+class PasskeyAssertion(_message.Message):
+    __slots__ = ("passkey_token", "passkey_binding", "credential_json")
+    PASSKEY_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_BINDING_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_JSON_FIELD_NUMBER: _ClassVar[int]
+    passkey_token: str
+    passkey_binding: str
+    credential_json: str
+    def __init__(self, passkey_token: _Optional[str] = ..., passkey_binding: _Optional[str] = ..., credential_json: _Optional[str] = ...) -> None: ...
+
 class SignInRequest(_message.Message):
-    __slots__ = ("realm_id", "email", "password", "second_factor", "audience", "client", "trust_device")
+    __slots__ = ("realm_id", "email", "password", "passkey_begin", "passkey_assertion", "second_factor", "audience", "client", "trust_device")
     REALM_ID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_ASSERTION_FIELD_NUMBER: _ClassVar[int]
     SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
     AUDIENCE_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
@@ -131,19 +159,23 @@ class SignInRequest(_message.Message):
     realm_id: str
     email: str
     password: str
+    passkey_begin: PasskeyBegin
+    passkey_assertion: PasskeyAssertion
     second_factor: _sign_in_pb2.SecondFactor
     audience: str
     client: _sign_in_pb2.ClientContext
     trust_device: bool
-    def __init__(self, realm_id: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., audience: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ..., trust_device: bool = ...) -> None: ...
+    def __init__(self, realm_id: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ..., passkey_begin: _Optional[_Union[PasskeyBegin, _Mapping]] = ..., passkey_assertion: _Optional[_Union[PasskeyAssertion, _Mapping]] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., audience: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ..., trust_device: bool = ...) -> None: ...
 
 class SignInResponse(_message.Message):
-    __slots__ = ("signed_in", "challenge")
+    __slots__ = ("signed_in", "challenge", "passkey_sign_in")
     SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_SIGN_IN_FIELD_NUMBER: _ClassVar[int]
     signed_in: _sign_in_pb2.SignedIn
     challenge: _sign_in_pb2.SecondFactorChallenge
-    def __init__(self, signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ..., challenge: _Optional[_Union[_sign_in_pb2.SecondFactorChallenge, _Mapping]] = ...) -> None: ...
+    passkey_sign_in: PasskeySignIn
+    def __init__(self, signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ..., challenge: _Optional[_Union[_sign_in_pb2.SecondFactorChallenge, _Mapping]] = ..., passkey_sign_in: _Optional[_Union[PasskeySignIn, _Mapping]] = ...) -> None: ...
 
 class GetAccountRequest(_message.Message):
     __slots__ = ()

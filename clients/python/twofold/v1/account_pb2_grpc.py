@@ -119,10 +119,12 @@ class AccountServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SignIn(self, request, context):
-        """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled.
+        """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled; or with a passkey
+        alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
-        Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password),
-        CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+        CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+        FACTOR_KIND_UNAVAILABLE.
         Retry: never on its own; each call counts, and a code works once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -64,10 +64,12 @@ class AccountServiceStub:
         twofold.v1.account_pb2.SignInRequest,
         twofold.v1.account_pb2.SignInResponse,
     ]
-    """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled.
+    """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled; or with a passkey
+    alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
-    Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password),
-    CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+    CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+    FACTOR_KIND_UNAVAILABLE.
     Retry: never on its own; each call counts, and a code works once.
     """
 
@@ -188,10 +190,12 @@ class AccountServiceAsyncStub:
         twofold.v1.account_pb2.SignInRequest,
         twofold.v1.account_pb2.SignInResponse,
     ]
-    """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled.
+    """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled; or with a passkey
+    alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
-    Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password),
-    CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+    CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+    FACTOR_KIND_UNAVAILABLE.
     Retry: never on its own; each call counts, and a code works once.
     """
 
@@ -320,10 +324,12 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.account_pb2.SignInRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.account_pb2.SignInResponse, collections.abc.Awaitable[twofold.v1.account_pb2.SignInResponse]]:
-        """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled.
+        """Signs a user in with a password and, in the same call or by FinishChallenge, a second factor where one is enrolled; or with a passkey
+        alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
-        Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password),
-        CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+        CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+        FACTOR_KIND_UNAVAILABLE.
         Retry: never on its own; each call counts, and a code works once.
         """
 

@@ -14,6 +14,7 @@ class FactorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_KIND_BACKUP_CODE: _ClassVar[FactorKind]
     FACTOR_KIND_EMAIL: _ClassVar[FactorKind]
     FACTOR_KIND_SMS: _ClassVar[FactorKind]
+    FACTOR_KIND_PASSKEY: _ClassVar[FactorKind]
 
 class DeliveryState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -38,6 +39,7 @@ FACTOR_KIND_TOTP: FactorKind
 FACTOR_KIND_BACKUP_CODE: FactorKind
 FACTOR_KIND_EMAIL: FactorKind
 FACTOR_KIND_SMS: FactorKind
+FACTOR_KIND_PASSKEY: FactorKind
 DELIVERY_STATE_UNSPECIFIED: DeliveryState
 DELIVERY_STATE_WAITING: DeliveryState
 DELIVERY_STATE_SENT: DeliveryState
@@ -65,16 +67,18 @@ class ClientContext(_message.Message):
     def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ...) -> None: ...
 
 class SecondFactor(_message.Message):
-    __slots__ = ("totp_code", "backup_code", "email_code", "sms_code")
+    __slots__ = ("totp_code", "backup_code", "email_code", "sms_code", "passkey_assertion")
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
     SMS_CODE_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_ASSERTION_FIELD_NUMBER: _ClassVar[int]
     totp_code: str
     backup_code: str
     email_code: str
     sms_code: str
-    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ...) -> None: ...
+    passkey_assertion: str
+    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., passkey_assertion: _Optional[str] = ...) -> None: ...
 
 class Reauthentication(_message.Message):
     __slots__ = ("password",)

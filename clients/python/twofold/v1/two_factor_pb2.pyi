@@ -111,47 +111,63 @@ class TotpEnrollmentMaterial(_message.Message):
     secret: str
     def __init__(self, otpauth_url: _Optional[str] = ..., qr_code_png: _Optional[bytes] = ..., secret: _Optional[str] = ...) -> None: ...
 
+class PasskeyEnrollment(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PasskeyEnrollmentMaterial(_message.Message):
+    __slots__ = ("creation_options_json",)
+    CREATION_OPTIONS_JSON_FIELD_NUMBER: _ClassVar[int]
+    creation_options_json: str
+    def __init__(self, creation_options_json: _Optional[str] = ...) -> None: ...
+
 class BeginEnrollmentRequest(_message.Message):
-    __slots__ = ("totp", "email", "sms", "name")
+    __slots__ = ("totp", "email", "sms", "passkey", "name")
     TOTP_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     SMS_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     totp: TotpEnrollment
     email: EmailEnrollment
     sms: SmsEnrollment
+    passkey: PasskeyEnrollment
     name: str
-    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentResponse(_message.Message):
-    __slots__ = ("enrollment_token", "expire_time", "totp", "email", "sms")
+    __slots__ = ("enrollment_token", "expire_time", "totp", "email", "sms", "passkey")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     TOTP_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     SMS_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     expire_time: _timestamp_pb2.Timestamp
     totp: TotpEnrollmentMaterial
     email: EmailEnrollmentMaterial
     sms: SmsEnrollmentMaterial
-    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollmentMaterial, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollmentMaterial, _Mapping]] = ...) -> None: ...
+    passkey: PasskeyEnrollmentMaterial
+    def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollmentMaterial, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollmentMaterial, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollmentMaterial, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentRequest(_message.Message):
-    __slots__ = ("enrollment_token", "totp_code", "email_code", "sms_code", "reauthentication", "client")
+    __slots__ = ("enrollment_token", "totp_code", "email_code", "sms_code", "passkey_credential", "reauthentication", "client")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
     SMS_CODE_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
     REAUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     totp_code: str
     email_code: str
     sms_code: str
+    passkey_credential: str
     reauthentication: _sign_in_pb2.Reauthentication
     client: _sign_in_pb2.ClientContext
-    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., passkey_credential: _Optional[str] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentResponse(_message.Message):
     __slots__ = ("factor", "backup_codes", "signed_in")
@@ -251,35 +267,49 @@ class SmsChallenge(_message.Message):
     factor_id: str
     def __init__(self, factor_id: _Optional[str] = ...) -> None: ...
 
+class PasskeyChallenge(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PasskeyChallengeMaterial(_message.Message):
+    __slots__ = ("request_options_json",)
+    REQUEST_OPTIONS_JSON_FIELD_NUMBER: _ClassVar[int]
+    request_options_json: str
+    def __init__(self, request_options_json: _Optional[str] = ...) -> None: ...
+
 class StartChallengeRequest(_message.Message):
-    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code", "email", "sms")
+    __slots__ = ("challenge_token", "challenge_binding", "totp", "backup_code", "email", "sms", "passkey")
     CHALLENGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_BINDING_FIELD_NUMBER: _ClassVar[int]
     TOTP_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     SMS_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_FIELD_NUMBER: _ClassVar[int]
     challenge_token: str
     challenge_binding: str
     totp: TotpChallenge
     backup_code: BackupCodeChallenge
     email: EmailChallenge
     sms: SmsChallenge
-    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ..., email: _Optional[_Union[EmailChallenge, _Mapping]] = ..., sms: _Optional[_Union[SmsChallenge, _Mapping]] = ...) -> None: ...
+    passkey: PasskeyChallenge
+    def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., totp: _Optional[_Union[TotpChallenge, _Mapping]] = ..., backup_code: _Optional[_Union[BackupCodeChallenge, _Mapping]] = ..., email: _Optional[_Union[EmailChallenge, _Mapping]] = ..., sms: _Optional[_Union[SmsChallenge, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyChallenge, _Mapping]] = ...) -> None: ...
 
 class StartChallengeResponse(_message.Message):
-    __slots__ = ("kind", "expire_time", "destination", "code_expire_time", "delivery")
+    __slots__ = ("kind", "expire_time", "destination", "code_expire_time", "delivery", "passkey")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
     CODE_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    PASSKEY_FIELD_NUMBER: _ClassVar[int]
     kind: _sign_in_pb2.FactorKind
     expire_time: _timestamp_pb2.Timestamp
     destination: str
     code_expire_time: _timestamp_pb2.Timestamp
     delivery: _sign_in_pb2.Delivery
-    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., destination: _Optional[str] = ..., code_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
+    passkey: PasskeyChallengeMaterial
+    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., destination: _Optional[str] = ..., code_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyChallengeMaterial, _Mapping]] = ...) -> None: ...
 
 class FinishChallengeRequest(_message.Message):
     __slots__ = ("challenge_token", "challenge_binding", "second_factor", "refresh_token", "client", "trust_device")

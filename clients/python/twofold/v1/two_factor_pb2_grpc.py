@@ -103,7 +103,7 @@ class TwoFactorServiceServicer(object):
     def BeginEnrollment(self, request, context):
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -176,7 +176,8 @@ class TwoFactorServiceServicer(object):
         backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
         sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
+        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class TwoFactorServiceStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
@@ -115,7 +115,8 @@ class TwoFactorServiceStub:
     backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
     sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
+    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
     """
 
     FinishChallenge: grpc.UnaryUnaryMultiCallable[
@@ -171,7 +172,7 @@ class TwoFactorServiceAsyncStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
@@ -244,7 +245,8 @@ class TwoFactorServiceAsyncStub:
     backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
     sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
+    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
     """
 
     FinishChallenge: grpc.aio.UnaryUnaryMultiCallable[
@@ -304,7 +306,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.BeginEnrollmentResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.BeginEnrollmentResponse]]:
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind), RESEND_TOO_SOON (a code went out less than a minute ago).
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
 
@@ -391,7 +393,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
         sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND. Retry: safe.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
+        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
         """
 
     @abc.abstractmethod

@@ -13,17 +13,17 @@ from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.verdicts import Code
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.factors import backup_codes, email_code, sms_code, totp
+from twofold_server.domain.factors import backup_codes, email_code, passkey, sms_code, totp
 from twofold_server.domain.factors.kinds import Enrolled, Sent
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import BackupCode, EmailCode, SecondFactor, SmsCode
+from twofold_server.domain.values import BackupCode, EmailCode, PasskeyAnswer, SecondFactor, SmsCode
 
-_MODULES: Final = (totp, backup_codes, email_code, sms_code)
+_MODULES: Final = (totp, backup_codes, email_code, sms_code, passkey)
 AMR: Final = {module.KIND: module.AMR for module in _MODULES}
 AAL: Final = {module.KIND: module.AAL for module in _MODULES}
 STRENGTH: Final = {module.KIND: module.STRENGTH for module in _MODULES}
-NAME: Final = {module.KIND: module.NAME for module in (totp, email_code, sms_code)}
-SLOT: Final = {module.KIND: module.SLOT for module in (email_code, sms_code)}
+NAME: Final = {module.KIND: module.NAME for module in (totp, email_code, sms_code, passkey)}
+SLOT: Final = {module.KIND: module.SLOT for module in (email_code, sms_code, passkey)}
 """Of the kinds that something is sent for."""
 
 
@@ -52,6 +52,22 @@ class Factors:
                 )
             case EmailCode():
                 return email_code.verify(self._keyring, second_factor, sent)
+            case PasskeyAnswer():
+                return await self._passkey(realm, enrolled, second_factor, sent)
             case SmsCode():
                 return sms_code.verify(self._keyring, second_factor, sent)
         return totp.verify(self._keyring, realm, enrolled, second_factor, self._clock())
+
+    async def _passkey(self, realm: Realm, enrolled: Enrolled, answer: PasskeyAnswer, sent: Sent | None) -> Code:
+        if sent is None:
+            return Code("given", passkey.KIND)
+        found = await passkey.verify(self._keyring, self._engine, realm, enrolled, sent.payload, answer)
+        return Code(
+            "given",
+            passkey.KIND,
+            factor_id=found.factor_id,
+            sent_id=sent.ticket_id,
+            sent_ok=found.right,
+            amr=found.amr,
+            new_secret=found.secret,
+        )
