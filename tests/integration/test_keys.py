@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from tests.conftest import Clock
+from tests.integration.test_phone_numbers import NUMBER, set_number, shown
 from tests.service import Service, User, reason, refused, serving, settings_for
 from twofold.v1 import session_pb2
 from twofold_server.crypto.access_tokens import key_id_of
@@ -84,6 +85,7 @@ async def test_master_key_rotates_while_serving(database: str, clock: Clock, tmp
     both = f"1*:{old},2:{new}"
     async with serving(settings_for(database, tmp_path, master_key=both), clock) as service:
         user = await service.two_factor_user()
+        await set_number(service, user)
         await service.sign_up("waiting@example.org")
         turned = f"1:{old},2*:{new}"
         async with (
@@ -96,6 +98,7 @@ async def test_master_key_rotates_while_serving(database: str, clock: Clock, tmp
             assert counts["factors.secret"] == 1
             assert counts["backup_codes.hash"] == 10
             assert counts["signing_keys.private_key"] == 1
+            assert counts["phone_numbers.number"] == 1
             assert total == sum(counts.values())
             assert await reseal(pool, Keyring.from_text(turned), counts.__setitem__) == 0
             for one in (service, after):
@@ -108,6 +111,7 @@ async def test_master_key_rotates_while_serving(database: str, clock: Clock, tmp
         clock.advance(30)
         await service.sign_in(user, second_factor=service.code(user))
         assert await service.is_live(user)
+        assert (await shown(service, user)).phone_number == NUMBER
 
 
 async def test_a_clock_behind_the_first_keys_signs_all_the_same(
