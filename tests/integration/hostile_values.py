@@ -135,6 +135,14 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
             return [*_common(foreign, empty=BAD, long=BAD, nul=BAD), Hostile("common", "password1", BAD)]
         case "password":
             return _common(frozenset({"INVALID_CREDENTIALS"}), empty=BAD, long=BAD)
+        case "email_code" | "sms_code" if not path.startswith("second_factor") or method.endswith("FinishChallenge"):
+            wrong = frozenset({"INVALID_SECOND_FACTOR", "TICKET_NOT_FOUND"})
+            return [
+                *_common(BAD), Hostile("letters", "12a456", BAD), Hostile("seven", "1234567", BAD),
+                Hostile("never sent", "123456", BAD | wrong),
+            ]  # fmt: skip
+        case "email_code" | "sms_code":
+            return [*_common(BAD), Hostile("where nothing was sent", "123456", BAD)]
         case "totp_code":
             wrong = frozenset({"INVALID_SECOND_FACTOR"})
             return [
@@ -143,6 +151,22 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 Hostile("signed", "-12345", BAD), Hostile("seven", "1234567", BAD), Hostile("dots", "12.456", BAD),
                 Hostile("backup code", bag["backup_code"], BAD),
                 Hostile("another's", "000000" if own != "000000" else "000001", wrong),
+            ]  # fmt: skip
+        case "code":
+            # The wrong ones of these count, so they are few: the fifth ends the step.
+            wrong = frozenset({"INVALID_CODE"})
+            return [
+                *_common(BAD),
+                Hostile("letters", "12a456", BAD), Hostile("Arabic-Indic", "١٢٣٤٥٦", BAD),
+                Hostile("seven", "1234567", BAD),
+                Hostile("another's", "000000" if own != "000000" else "000001", wrong),
+            ]  # fmt: skip
+        case "phone_number":
+            return [
+                *_common(BAD),
+                Hostile("national", "777123456", BAD), Hostile("landline", "+420222123456", BAD),
+                Hostile("premium", "+420900123456", BAD), Hostile("extension", f"{own};ext=1", BAD),
+                Hostile("Arabic-Indic", "+٤٢٠777123456", BAD), Hostile("nowhere", "+9991234567", BAD),
             ]  # fmt: skip
         case "backup_code":
             wrong = frozenset({"INVALID_SECOND_FACTOR", "TWO_FACTOR_NOT_ENROLLED"})
@@ -197,8 +221,10 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
             return [*_common(BAD), Hostile("another", "billing", frozenset({"SESSION_INVALID"}))]
         case "audience":
             return [*_common(BAD, empty=FINE), Hostile("another", "billing", BAD)]
-        case "factor_id" | "session_id":
-            missing = frozenset({"FACTOR_NOT_FOUND" if name == "factor_id" else "SESSION_NOT_FOUND"})
+        case "factor_id" if method.endswith("StartChallenge"):
+            return _common(BAD | {"TWO_FACTOR_NOT_ENROLLED"}, empty=frozenset({"TWO_FACTOR_NOT_ENROLLED"}))
+        case "factor_id" | "session_id" | "device_id":
+            missing = frozenset({f"{name.removesuffix('_id').upper()}_NOT_FOUND"})
             return [
                 *_common(BAD),
                 Hostile("unknown", "01890a5d-ac96-774b-bcce-b302099a8057", missing),

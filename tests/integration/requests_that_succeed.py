@@ -285,6 +285,26 @@ async def _revoke_session(service: Quick) -> Prepared:
     return Prepared(session_pb2.RevokeSessionRequest(session_id=other), service.with_session(user))
 
 
+async def _list_devices(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    await service.sign_in(user)
+    listed = await service.two_factor.ListDevices(
+        two_factor_pb2.ListDevicesRequest(page_size=1), metadata=service.with_session(user)
+    )
+    return Prepared(
+        two_factor_pb2.ListDevicesRequest(page_size=1, page_token=listed.next_page_token), service.with_session(user)
+    )
+
+
+async def _revoke_device(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    listed = await service.two_factor.ListDevices(
+        two_factor_pb2.ListDevicesRequest(), metadata=service.with_session(user)
+    )
+    request = two_factor_pb2.RevokeDeviceRequest(device_id=listed.devices[0].device_id)
+    return Prepared(request, service.with_session(user))
+
+
 def _in_session(request: type[Message], *, factors: bool = False, once: bool = False) -> Builder:
     async def build(service: Quick) -> Prepared:
         user = await (service.two_factor_user() if factors else service.signed_in_user())
@@ -320,6 +340,8 @@ BUILDERS: dict[str, Builder] = {
     "TwoFactorService.RemoveFactor": _remove_factor,
     "TwoFactorService.DisableTwoFactor": _disable,
     "TwoFactorService.GenerateBackupCodes": _in_session(two_factor_pb2.GenerateBackupCodesRequest, factors=True),
+    "TwoFactorService.ListDevices": _list_devices,
+    "TwoFactorService.RevokeDevice": _revoke_device,
     "TwoFactorService.StartChallenge": _start_challenge,
     "TwoFactorService.FinishChallenge": _finish_challenge,
     "SessionService.RefreshSession": _refresh,

@@ -190,7 +190,7 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
             return BAD
         case "second_factor" if method.endswith("SignIn") and label == "missing":
             return FINE
-        case "second_factor" if method.endswith("DeleteAccount") and label == "missing":
+        case "second_factor" if method.endswith(("DeleteAccount", "DisableTwoFactor")) and label == "missing":
             return frozenset({"SECOND_FACTOR_REQUIRED"})
         case "second_factor" if not method.endswith("StepUp"):
             return BAD
@@ -200,6 +200,10 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
             return BAD | {"TWO_FACTOR_NOT_ENROLLED", "FACTOR_KIND_UNAVAILABLE"}
         case "passkey_assertion":
             return BAD
+        case "email" | "sms" if method.endswith("BeginEnrollment"):
+            return BAD
+        case "email" | "sms":
+            return frozenset({"TWO_FACTOR_NOT_ENROLLED"})
         case _:
             # Times that are output only, and arms of a oneof that hold nothing.
             return FINE

@@ -98,6 +98,8 @@ class TwoFactor(AsyncService):
     ]
     StartChallenge: AsyncMethod[two_factor_pb2.StartChallengeRequest, two_factor_pb2.StartChallengeResponse]
     FinishChallenge: AsyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
+    ListDevices: AsyncMethod[two_factor_pb2.ListDevicesRequest, two_factor_pb2.ListDevicesResponse]
+    RevokeDevice: AsyncMethod[two_factor_pb2.RevokeDeviceRequest, two_factor_pb2.RevokeDeviceResponse]
 
 
 class SyncTwoFactor(SyncService):
@@ -117,3 +119,5 @@ class SyncTwoFactor(SyncService):
     ]
     StartChallenge: SyncMethod[two_factor_pb2.StartChallengeRequest, two_factor_pb2.StartChallengeResponse]
     FinishChallenge: SyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
+    ListDevices: SyncMethod[two_factor_pb2.ListDevicesRequest, two_factor_pb2.ListDevicesResponse]
+    RevokeDevice: SyncMethod[two_factor_pb2.RevokeDeviceRequest, two_factor_pb2.RevokeDeviceResponse]
