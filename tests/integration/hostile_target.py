@@ -114,6 +114,9 @@ class Target:
 
 def near(path: str, named: str) -> bool:
     """Whether an error that names `named` speaks of the field `path`: it, one inside, or the message that it is in."""
+    if path.startswith("passkey_assertion.") and named.startswith("passkey_assertion."):
+        # Where one part of it is there alone, those that are missing are named.
+        return True
     return named == path or named.startswith(f"{path}.") or path.startswith(f"{named}.")
 
 

@@ -118,6 +118,9 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
             return _common(frozenset({"REALM_NOT_FOUND"}), empty=FINE)
         case "email":
             right = frozenset({"INVALID_CREDENTIALS"}) if method.endswith("SignIn") else FINE
+            if method.endswith("BeginEnrollment"):
+                # A code has just gone to the one before.
+                right |= {"RESEND_TOO_SOON"}
             return [
                 *_common(BAD),
                 Hostile("template in the local part", "{{7*7}}${x}@example.org", right),
@@ -164,7 +167,7 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
         case "phone_number":
             return [
                 *_common(BAD),
-                Hostile("national", "777123456", BAD), Hostile("landline", "+420222123456", BAD),
+                Hostile("national", "608123987", BAD), Hostile("landline", "+420222123456", BAD),
                 Hostile("premium", "+420900123456", BAD), Hostile("extension", f"{own};ext=1", BAD),
                 Hostile("Arabic-Indic", "+٤٢٠777123456", BAD), Hostile("nowhere", "+9991234567", BAD),
             ]  # fmt: skip

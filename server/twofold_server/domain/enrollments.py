@@ -66,6 +66,12 @@ from twofold_server.domain.values import (
 )
 
 ENROLLMENT: Final = "enrollment"
+_ARMS: Final = {
+    totp.KIND: "totp_code",
+    email_code.KIND: "email_code",
+    sms_code.KIND: "sms_code",
+    passkey.KIND: "passkey_credential",
+}
 FirstProof = TotpCode | EmailCode | SmsCode | PasskeyAnswer
 
 
@@ -237,7 +243,7 @@ class Enrollments:
             self._keyring.open(ticket.payload, _place(realm.realm_id, session.account_id, ticket.ticket_id))
         )
         if proof.kind != begun["kind"]:
-            raise InvalidFields([Violation("proof", "Not of the kind that was begun.")])
+            raise InvalidFields([Violation(_ARMS[proof.kind], "Not of the kind that was begun.")])
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
