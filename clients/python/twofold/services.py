@@ -94,6 +94,10 @@ class TwoFactor(AsyncService):
     ]
     StartChallenge: AsyncMethod[two_factor_pb2.StartChallengeRequest, two_factor_pb2.StartChallengeResponse]
     FinishChallenge: AsyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
+    WatchChallenge: AsyncStreamMethod[two_factor_pb2.WatchChallengeRequest, two_factor_pb2.WatchChallengeResponse]
+    PairApprover: AsyncMethod[two_factor_pb2.PairApproverRequest, two_factor_pb2.PairApproverResponse]
+    WatchApprovals: AsyncStreamMethod[two_factor_pb2.WatchApprovalsRequest, two_factor_pb2.WatchApprovalsResponse]
+    AnswerApproval: AsyncMethod[two_factor_pb2.AnswerApprovalRequest, two_factor_pb2.AnswerApprovalResponse]
 
 
 class SyncTwoFactor(SyncService):
@@ -113,3 +117,7 @@ class SyncTwoFactor(SyncService):
     ]
     StartChallenge: SyncMethod[two_factor_pb2.StartChallengeRequest, two_factor_pb2.StartChallengeResponse]
     FinishChallenge: SyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
+    WatchChallenge: SyncStreamMethod[two_factor_pb2.WatchChallengeRequest, two_factor_pb2.WatchChallengeResponse]
+    PairApprover: SyncMethod[two_factor_pb2.PairApproverRequest, two_factor_pb2.PairApproverResponse]
+    WatchApprovals: SyncStreamMethod[two_factor_pb2.WatchApprovalsRequest, two_factor_pb2.WatchApprovalsResponse]
+    AnswerApproval: SyncMethod[two_factor_pb2.AnswerApprovalRequest, two_factor_pb2.AnswerApprovalResponse]

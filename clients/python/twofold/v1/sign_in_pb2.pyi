@@ -12,9 +12,11 @@ class FactorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_KIND_UNSPECIFIED: _ClassVar[FactorKind]
     FACTOR_KIND_TOTP: _ClassVar[FactorKind]
     FACTOR_KIND_BACKUP_CODE: _ClassVar[FactorKind]
+    FACTOR_KIND_PUSH: _ClassVar[FactorKind]
 FACTOR_KIND_UNSPECIFIED: FactorKind
 FACTOR_KIND_TOTP: FactorKind
 FACTOR_KIND_BACKUP_CODE: FactorKind
+FACTOR_KIND_PUSH: FactorKind
 
 class ClientContext(_message.Message):
     __slots__ = ("ip_address", "user_agent", "device_token", "language_code")
@@ -28,13 +30,19 @@ class ClientContext(_message.Message):
     language_code: str
     def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ...) -> None: ...
 
+class PushProof(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class SecondFactor(_message.Message):
-    __slots__ = ("totp_code", "backup_code")
+    __slots__ = ("totp_code", "backup_code", "push")
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
+    PUSH_FIELD_NUMBER: _ClassVar[int]
     totp_code: str
     backup_code: str
-    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ...) -> None: ...
+    push: PushProof
+    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., push: _Optional[_Union[PushProof, _Mapping]] = ...) -> None: ...
 
 class Reauthentication(_message.Message):
     __slots__ = ("password",)

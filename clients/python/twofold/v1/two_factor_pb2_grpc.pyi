@@ -53,7 +53,8 @@ class TwoFactorServiceStub:
 
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-    TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+    APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+    CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -112,7 +113,11 @@ class TwoFactorServiceStub:
     ]
     """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+    For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+    one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+    further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), APPROVAL_LIMIT_REACHED (`push`).
+    Retry: safe; for `push` a repeat makes another request with another number, and counts.
     """
 
     FinishChallenge: grpc.UnaryUnaryMultiCallable[
@@ -124,6 +129,56 @@ class TwoFactorServiceStub:
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+    """
+
+    WatchChallenge: grpc.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchChallengeRequest,
+        twofold.v1.two_factor_pb2.WatchChallengeResponse,
+    ]
+    """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+    The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+    by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+    (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+    """
+
+    PairApprover: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.PairApproverRequest,
+        twofold.v1.two_factor_pb2.PairApproverResponse,
+    ]
+    """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+    Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+    until then its proofs are refused.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+    not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+    """
+
+    WatchApprovals: grpc.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchApprovalsRequest,
+        twofold.v1.two_factor_pb2.WatchApprovalsResponse,
+    ]
+    """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+    Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+    when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+    too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+    Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+    """
+
+    AnswerApproval: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.AnswerApprovalRequest,
+        twofold.v1.two_factor_pb2.AnswerApprovalResponse,
+    ]
+    """Answers a request for approval, once.
+
+    A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+    choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+    ask again from an unknown device for 10 min, and tells the user's addresses.
+    Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+    (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+    Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
     """
 
 class TwoFactorServiceAsyncStub:
@@ -161,7 +216,8 @@ class TwoFactorServiceAsyncStub:
 
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-    TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+    APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+    CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -220,7 +276,11 @@ class TwoFactorServiceAsyncStub:
     ]
     """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+    For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+    one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+    further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), APPROVAL_LIMIT_REACHED (`push`).
+    Retry: safe; for `push` a repeat makes another request with another number, and counts.
     """
 
     FinishChallenge: grpc.aio.UnaryUnaryMultiCallable[
@@ -232,6 +292,56 @@ class TwoFactorServiceAsyncStub:
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+    """
+
+    WatchChallenge: grpc.aio.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchChallengeRequest,
+        twofold.v1.two_factor_pb2.WatchChallengeResponse,
+    ]
+    """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+    The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+    by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+    (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+    """
+
+    PairApprover: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.PairApproverRequest,
+        twofold.v1.two_factor_pb2.PairApproverResponse,
+    ]
+    """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+    Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+    until then its proofs are refused.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+    not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+    """
+
+    WatchApprovals: grpc.aio.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchApprovalsRequest,
+        twofold.v1.two_factor_pb2.WatchApprovalsResponse,
+    ]
+    """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+    Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+    when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+    too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+    Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+    """
+
+    AnswerApproval: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.AnswerApprovalRequest,
+        twofold.v1.two_factor_pb2.AnswerApprovalResponse,
+    ]
+    """Answers a request for approval, once.
+
+    A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+    choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+    ask again from an unknown device for 10 min, and tells the user's addresses.
+    Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+    (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+    Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
     """
 
 class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
@@ -275,7 +385,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
 
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-        TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+        APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+        CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
 
@@ -346,7 +457,11 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.StartChallengeResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.StartChallengeResponse]]:
         """Picks the kind of factor to answer a challenge with. Optional for TOTP and backup codes, which send nothing.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind). Retry: safe.
+        For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+        one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+        further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), APPROVAL_LIMIT_REACHED (`push`).
+        Retry: safe; for `push` a repeat makes another request with another number, and counts.
         """
 
     @abc.abstractmethod
@@ -360,6 +475,64 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
         INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
+        """
+
+    @abc.abstractmethod
+    def WatchChallenge(
+        self,
+        request: twofold.v1.two_factor_pb2.WatchChallengeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[twofold.v1.two_factor_pb2.WatchChallengeResponse], collections.abc.AsyncIterator[twofold.v1.two_factor_pb2.WatchChallengeResponse]]:
+        """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+        The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+        by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+        (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+        """
+
+    @abc.abstractmethod
+    def PairApprover(
+        self,
+        request: twofold.v1.two_factor_pb2.PairApproverRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.two_factor_pb2.PairApproverResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.PairApproverResponse]]:
+        """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+        Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+        until then its proofs are refused.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+        not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+        """
+
+    @abc.abstractmethod
+    def WatchApprovals(
+        self,
+        request: twofold.v1.two_factor_pb2.WatchApprovalsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[twofold.v1.two_factor_pb2.WatchApprovalsResponse], collections.abc.AsyncIterator[twofold.v1.two_factor_pb2.WatchApprovalsResponse]]:
+        """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+        Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+        when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+        too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+        Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+        """
+
+    @abc.abstractmethod
+    def AnswerApproval(
+        self,
+        request: twofold.v1.two_factor_pb2.AnswerApprovalRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.two_factor_pb2.AnswerApprovalResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.AnswerApprovalResponse]]:
+        """Answers a request for approval, once.
+
+        A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+        choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+        ask again from an unknown device for 10 min, and tells the user's addresses.
+        Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+        (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+        Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
         """
 
 def add_TwoFactorServiceServicer_to_server(servicer: TwoFactorServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
