@@ -17,6 +17,9 @@ from twofold_server.delivery.outbox import OutboxWorker
 from twofold_server.delivery.rendering import Templates
 from twofold_server.delivery.smtp import SmtpSender, SmtpServer
 from twofold_server.domain.accounts import Accounts
+from twofold_server.domain.approval_watch import ApprovalWatch
+from twofold_server.domain.approvals import Approvals
+from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
@@ -51,6 +54,8 @@ class Services:
 
     callers: Callers
     realms: Realms
+    approvers: Approvers
+    approval_watch: ApprovalWatch
     sessions: Sessions
     tokens: CheckedTokens
     signing_keys: SigningKeys
@@ -80,7 +85,10 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, messages, log, clock)
-    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
+    approvers = Approvers(pool, keyring, realms, clock)
+    approvals = Approvals(pool, keyring, realms, messages, clock)
+    approval_watch = ApprovalWatch(pool, approvers, approvals.open, clock)
+    two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, approvers, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
     letters = Letters(pool, messages, Templates(settings.mail_templates_directory), settings.mail_from, clock)
@@ -88,20 +96,37 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
 
     servicers = (
         AccountServicer(realms, sign_ups, sign_ins, accounts, pages),
-        TwoFactorServicer(realms, two_factor, challenges, step_ups, pages),
+        TwoFactorServicer(
+            realms,
+            two_factor,
+            challenges,
+            step_ups,
+            pages,
+            approvers=approvers,
+            approvals=approvals,
+            watch=approval_watch,
+            clock=clock,
+        ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
         callers,
         realms,
+        approvers,
+        approval_watch,
         sessions,
         CheckedTokens(realms, signing_keys, revocations, clock),
         signing_keys,
         revocations,
         outbox,
         contract,
-        jobs={"outbox": outbox.run, "retention": Retention(pool, clock).run, "revocations": revocations.run},
+        jobs={
+            "outbox": outbox.run,
+            "retention": Retention(pool, clock).run,
+            "revocations": revocations.run,
+            "approvals": approval_watch.run,
+        },
     )
 
 

@@ -23,7 +23,7 @@ from twofold_server.db.pool import Pool
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Caller, Callers
 from twofold_server.domain.checked_tokens import CheckedToken
-from twofold_server.domain.errors import SessionInvalid
+from twofold_server.domain.errors import ApproverInvalid, SessionInvalid
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.values import RealmId
@@ -168,6 +168,13 @@ class ScriptedSessions:
         return found
 
 
+class NoApprovers:
+    """Stands for the rules of approvers: knows no phone."""
+
+    async def authenticate(self, _proof: str | None, _method: str, _realms: object) -> Any:
+        raise ApproverInvalid
+
+
 async def _nothing(_request: Message, _call: Call) -> Message | None:
     return None
 
@@ -291,12 +298,14 @@ async def serving(
     callers = Callers(pool, clock, development=development)
     rig = Rig(pool, clock, callers, Realms(pool, clock, issuer="https://twofold.test"))
     sessions: Any = rig.sessions
+    approvers: Any = NoApprovers()
     rig.boundary = Boundary(
         {service: Servicer(rig, service.methods) for service in SERVICES},
         callers=callers,
         sessions=sessions,
         tokens=sessions,
         realms=rig.realms,
+        approvers=approvers,
         clock=clock,
         limits=limits or Limits(),
         certificates=certificates,

@@ -33,7 +33,7 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sessions import SessionTokens, SignedIn
-from twofold_server.domain.values import BackupCode, Handle, RealmId, SecondFactor
+from twofold_server.domain.values import BackupCode, Handle, RealmId, SecondFactor, TotpCode
 
 CHALLENGE: Final = "challenge"
 STEP_UP: Final = "step_up"
@@ -210,7 +210,7 @@ class Challenges:
 
 def code_text(second_factor: SecondFactor) -> str:
     """The code in its one spelling."""
-    return second_factor.text if isinstance(second_factor, BackupCode) else second_factor.digits
+    return second_factor.digits if isinstance(second_factor, TotpCode) else second_factor.text
 
 
 def kinds_of(factor_kinds: list[str] | None, backup_codes_left: bool) -> tuple[str, ...]:

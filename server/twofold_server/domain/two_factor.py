@@ -15,6 +15,7 @@ from twofold_server.crypto import tokens
 from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import approvers as db_approvers
 from twofold_server.db import factors as db_factors
 from twofold_server.db import sessions as db_sessions
 from twofold_server.db import tickets as db_tickets
@@ -23,9 +24,11 @@ from twofold_server.db.factors import FactorRow, Status
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
+    ApproverNotPaired,
     ChangedMeanwhile,
     FactorLimitReached,
     FactorNotFound,
@@ -36,14 +39,14 @@ from twofold_server.domain.errors import (
     TicketNotFound,
     TwoFactorNotEnrolled,
 )
-from twofold_server.domain.factors import backup_codes, totp
+from twofold_server.domain.factors import backup_codes, kind_of, push, totp
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Proven, SessionProofs, judge_first_code, prove_second_factor
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over, is_recent
-from twofold_server.domain.values import DisplayName, Handle, Password, SecondFactor, TotpCode
+from twofold_server.domain.values import DisplayName, Handle, Password, PushApproval, SecondFactor, TotpCode
 
 ENROLLMENT: Final = "enrollment"
 
@@ -54,7 +57,7 @@ class Begun:
 
     enrollment_token: str = field(repr=False)
     expire_time: datetime
-    material: totp.Material
+    material: totp.Material | push.Material
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class TwoFactor:
         proofs: SessionProofs,
         session_tokens: SessionTokens,
         log: SecurityLog,
+        approvers: Approvers,
         clock: Clock,
     ) -> None:
         self._pool = pool
@@ -85,6 +89,7 @@ class TwoFactor:
         self._proofs = proofs
         self._tokens = session_tokens
         self._log = log
+        self._approvers = approvers
         self._clock = clock
 
     async def status(self, session: ActiveSession) -> Status:
@@ -111,8 +116,8 @@ class TwoFactor:
             raise FactorNotFound
         return found
 
-    async def begin(self, realm: Realm, session: ActiveSession, name: DisplayName) -> Begun:
-        """Begin to set up an authenticator app. A new key ends the one of an enrolment that was begun before.
+    async def begin(self, realm: Realm, session: ActiveSession, name: DisplayName, kind: str = totp.KIND) -> Begun:
+        """Begin to set up an authenticator app or a phone. A new key ends the one of an enrolment begun before.
 
         Raises FactorLimitReached, SessionEnded.
         """
@@ -120,15 +125,22 @@ class TwoFactor:
         if account is None:
             raise SessionEnded
         if (
-            await db_factors.count(self._pool, realm.realm_id, session.account_id, totp.KIND)
+            await db_factors.count(self._pool, realm.realm_id, session.account_id, kind)
             >= realm.settings.max_factors_per_kind
         ):
             raise FactorLimitReached
-        seed, material = await totp.begin(self._engine, realm, account.email)
+        begun: dict[str, str] = {"kind": kind, "name": name.text}
+        code_hash: bytes | None = None
+        material: totp.Material | push.Material
+        if kind == push.KIND:
+            code_hash, material = await push.begin(self._engine, realm)
+        else:
+            seed, material = await totp.begin(self._engine, realm, account.email)
+            begun |= {"seed": seed.hex(), "name": name.text or totp.NAME}
         token, handle_hash = tokens.new_secret_token()
         ticket_id = uuid7()
         now = self._clock()
-        payload = json.dumps({"kind": totp.KIND, "seed": seed.hex(), "name": name.text or totp.NAME})
+        payload = json.dumps(begun)
         ticket = NewTicket(
             ticket_id=ticket_id,
             realm_id=realm.realm_id,
@@ -144,6 +156,8 @@ class TwoFactor:
             session_id=session.session_id,
         )
         await db_tickets.put_single(self._pool, ticket)
+        if code_hash is not None:
+            await self._approvers.begin_pairing(realm, ticket, code_hash)
         return Begun(token, ticket.expire_time, material)
 
     async def finish(
@@ -152,13 +166,13 @@ class TwoFactor:
         session: ActiveSession,
         origin: Origin,
         handle: Handle,
-        code: TotpCode,
+        proof: TotpCode | PushApproval,
         password: Password,
     ) -> Enrolled:
-        """Enrol what was begun in this session, with the password and a first code, which is spent.
+        """Enrol what was begun in this session, with the password and a first code, which is spent, or a paired phone.
 
-        Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor, TooManyAttempts, FactorLimitReached,
-        RecentTwoFactorRequired, SessionEnded, ChangedMeanwhile, Overloaded.
+        Raises TicketNotFound, ApproverNotPaired, InvalidCredentials, InvalidSecondFactor, TooManyAttempts,
+        FactorLimitReached, RecentTwoFactorRequired, SessionEnded, ChangedMeanwhile, Overloaded.
         """
         now = self._clock()
         ticket = await db_tickets.peek(
@@ -174,7 +188,22 @@ class TwoFactor:
         begun = json.loads(
             self._keyring.open(ticket.payload, _place(realm.realm_id, session.account_id, ticket.ticket_id))
         )
-        seed = bytes.fromhex(begun["seed"])
+        if begun["kind"] != kind_of(proof):
+            raise TicketNotFound(field="enrollment_token")
+        kind: str = begun["kind"]
+        approver: tuple[UUID, str] | None = None
+        step: int | None = 0
+        if isinstance(proof, PushApproval):
+            approver = await db_approvers.of_enrollment(
+                self._pool, realm.realm_id, session.account_id, ticket.ticket_id
+            )
+            if approver is None:
+                raise ApproverNotPaired
+            secret = json.dumps({"approver_id": str(approver[0])}).encode()
+            name = begun["name"] or approver[1]
+        else:
+            secret, name = bytes.fromhex(begun["seed"]), begun["name"]
+            step = totp.finish(realm, secret, proof, now)
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
@@ -184,7 +213,7 @@ class TwoFactor:
             if proven.account.second_factor and not is_recent(proven.session.second_factor_time, realm, proven.now):
                 raise RecentTwoFactorRequired
             if (
-                await db_factors.count(tx, realm.realm_id, session.account_id, totp.KIND)
+                await db_factors.count(tx, realm.realm_id, session.account_id, kind)
                 >= realm.settings.max_factors_per_kind
             ):
                 raise FactorLimitReached
@@ -205,14 +234,18 @@ class TwoFactor:
                 realm_id=realm.realm_id,
                 account_id=session.account_id,
                 factor_id=factor_id,
-                kind=totp.KIND,
-                name=begun["name"],
-                secret=self._keyring.seal(seed, totp.place(realm.realm_id, session.account_id, factor_id)),
+                kind=kind,
+                name=name,
+                secret=self._keyring.seal(secret, totp.place(realm.realm_id, session.account_id, factor_id)),
                 last_step=step,
                 now=proven.now,
             )
+            if approver is not None and not await db_approvers.enrol(
+                tx, realm.realm_id, session.account_id, approver[0], factor_id, name
+            ):
+                raise ApproverNotPaired
             row = await prove_second_factor(
-                tx, realm, proven.session, totp.KIND, auth_time=proven.now, rotate=False, now=proven.now
+                tx, realm, proven.session, kind, auth_time=proven.now, rotate=False, now=proven.now
             )
             await self._log.record(
                 tx,
@@ -224,12 +257,11 @@ class TwoFactor:
                 email=proven.account.email,
                 language=proven.account.language_code,
                 params={"name": account.display_name, "factor_name": factor.name, "factor_kind": factor.kind},
-                details={"factor_id": str(factor_id), "factor_kind": totp.KIND},
+                details={"factor_id": str(factor_id), "factor_kind": kind},
             )
             return factor, row
 
-        step = totp.finish(realm, seed, code, now)
-        judge = partial(judge_first_code, realm, session.account_id, totp.KIND, step is not None)
+        judge = partial(judge_first_code, realm, session.account_id, kind, step is not None)
         factor, row = await self._proofs.demand(realm, session, origin, password, effect, judge=judge)
         codes = await self._first_codes(realm, session, account.email, row)
         return Enrolled(factor, codes, SignedIn(row, await self._tokens.access(realm, row, session.token_audience)))

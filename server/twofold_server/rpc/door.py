@@ -65,6 +65,14 @@ class Door:
             self.refuse(path, str(error))
             return cast(T, None)
 
+    def octets(self, path: str, kind: Callable[[bytes], T]) -> T:
+        """Any field of bytes by a parser that raises ValueError."""
+        try:
+            return kind(cast(bytes, getattr(self._request, path)))
+        except ValueError as error:
+            self.refuse(path, str(error))
+            return cast(T, None)
+
     def email(self, path: str = "email") -> values.EmailAddress:
         """An e-mail address. Required."""
         return self.parse(path, values.EmailAddress.parse)
@@ -123,8 +131,10 @@ class Door:
                 return self.totp_code(f"{path}.totp_code")
             case "backup_code":
                 return self.parse(f"{path}.backup_code", values.BackupCode.parse)
+            case "push":
+                return values.PushApproval()
             case _:
-                self.refuse(path, "Required: exactly one of totp_code, backup_code.")
+                self.refuse(path, "Required: exactly one of totp_code, backup_code, push.")
                 return None
 
     def one_of(self, path: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto.blocklist import Advice
+from twofold_server.domain.approvals import Request, State
 from twofold_server.domain.challenges import Challenged
 from twofold_server.domain.checked_tokens import CheckedToken
+from twofold_server.domain.factors import push, totp
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.records import AccountRow, FactorRow, RevocationRow, SessionRow, SignInRow
 from twofold_server.domain.sessions import SignedIn, Tokens
@@ -19,6 +21,16 @@ from twofold_server.domain.sessions import SignedIn, Tokens
 KINDS: Final = {
     "totp": sign_in_pb2.FACTOR_KIND_TOTP,
     "backup_code": sign_in_pb2.FACTOR_KIND_BACKUP_CODE,
+    "push": sign_in_pb2.FACTOR_KIND_PUSH,
+}
+APPROVAL_STATES: Final[dict[State, Any]] = {
+    "open": two_factor_pb2.APPROVAL_STATE_OPEN,
+    "approved": two_factor_pb2.APPROVAL_STATE_APPROVED,
+    "denied": two_factor_pb2.APPROVAL_STATE_DENIED,
+    "not_me": two_factor_pb2.APPROVAL_STATE_NOT_ME,
+    "wrong_number": two_factor_pb2.APPROVAL_STATE_WRONG_NUMBER,
+    "expired": two_factor_pb2.APPROVAL_STATE_EXPIRED,
+    "withdrawn": two_factor_pb2.APPROVAL_STATE_WITHDRAWN,
 }
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
@@ -144,6 +156,35 @@ def factor(row: FactorRow) -> two_factor_pb2.Factor:
     if row.last_use_time is not None:
         packed.last_use_time.FromDatetime(row.last_use_time)
     return packed
+
+
+def authenticator(material: totp.Material) -> two_factor_pb2.TotpEnrollmentMaterial:
+    """What an authenticator app is set up with."""
+    return two_factor_pb2.TotpEnrollmentMaterial(
+        otpauth_url=material.otpauth_url, qr_code_png=material.qr_code_png, secret=material.secret
+    )
+
+
+def pairing(material: push.Material) -> two_factor_pb2.PushEnrollmentMaterial:
+    """What a phone is paired with."""
+    return two_factor_pb2.PushEnrollmentMaterial(
+        pairing_code=material.pairing_code, pairing_url=material.pairing_url, qr_code_png=material.qr_code_png
+    )
+
+
+def approval_request(request: Request) -> two_factor_pb2.ApprovalRequest:
+    """Something that a phone is asked to approve."""
+    return two_factor_pb2.ApprovalRequest(
+        request_id=str(request.request_id),
+        realm_display_name=request.realm_name,
+        place=request.place,
+        browser=request.browser,
+        ip_address=request.ip_address,
+        digits=request.digits,
+        step_up=request.step_up,
+        create_time=timestamp(request.create_time),
+        expire_time=timestamp(request.expire_time),
+    )
 
 
 def backup_codes(made: BackupCodes) -> two_factor_pb2.BackupCodes:

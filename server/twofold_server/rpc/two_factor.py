@@ -5,27 +5,44 @@ from __future__ import annotations
 from typing import Final
 
 from twofold.v1 import two_factor_pb2
+from twofold_server.domain.approval_watch import ApprovalWatch
+from twofold_server.domain.approvals import Approvals
+from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import FactorNotFound
+from twofold_server.domain.factors import push
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.domain.values import Client
+from twofold_server.domain.values import Client, PushApproval
 from twofold_server.rpc import packing
+from twofold_server.rpc.approvers import ApproverMethods
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading
 
 
-class TwoFactorServicer:
+class TwoFactorServicer(ApproverMethods):
     """Second factors: enrolled, used, listed and removed."""
 
     SERVICE: Final = two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]
 
     def __init__(
-        self, realms: Realms, two_factor: TwoFactor, challenges: Challenges, step_ups: StepUps, pages: Pages
+        self,
+        realms: Realms,
+        two_factor: TwoFactor,
+        challenges: Challenges,
+        step_ups: StepUps,
+        pages: Pages,
+        *,
+        approvers: Approvers,
+        approvals: Approvals,
+        watch: ApprovalWatch,
+        clock: Clock,
     ) -> None:
+        super().__init__(approvers, approvals, watch, clock)
         self._realms = realms
         self._two_factor = two_factor
         self._challenges = challenges
@@ -50,18 +67,17 @@ class TwoFactorServicer:
     ) -> two_factor_pb2.BeginEnrollmentResponse:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
-            door.one_of("factor")
+            kind = door.one_of("factor")
             name = door.display_name("name")
-        begun = await self._two_factor.begin(realm, call.user, name)
-        return two_factor_pb2.BeginEnrollmentResponse(
-            enrollment_token=begun.enrollment_token,
-            expire_time=packing.timestamp(begun.expire_time),
-            totp=two_factor_pb2.TotpEnrollmentMaterial(
-                otpauth_url=begun.material.otpauth_url,
-                qr_code_png=begun.material.qr_code_png,
-                secret=begun.material.secret,
-            ),
+        begun = await self._two_factor.begin(realm, call.user, name, kind)
+        response = two_factor_pb2.BeginEnrollmentResponse(
+            enrollment_token=begun.enrollment_token, expire_time=packing.timestamp(begun.expire_time)
         )
+        if isinstance(begun.material, push.Material):
+            response.push.CopyFrom(packing.pairing(begun.material))
+        else:
+            response.totp.CopyFrom(packing.authenticator(begun.material))
+        return response
 
     async def FinishEnrollment(
         self, request: two_factor_pb2.FinishEnrollmentRequest, call: Call
@@ -69,8 +85,7 @@ class TwoFactorServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             handle = door.handle("enrollment_token")
-            door.one_of("proof")
-            code = door.totp_code("totp_code")
+            code = door.totp_code("totp_code") if door.one_of("proof") != "push" else PushApproval()
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
             client = door.client(call)
@@ -144,6 +159,8 @@ class TwoFactorServicer:
     async def StartChallenge(
         self, request: two_factor_pb2.StartChallengeRequest, call: Call
     ) -> two_factor_pb2.StartChallengeResponse:
+        if request.WhichOneof("factor") == push.KIND:
+            return await self._ask(request, call)
         with reading(request) as door:
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")

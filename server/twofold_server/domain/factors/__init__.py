@@ -14,12 +14,12 @@ from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.sign_in import Code
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.factors import backup_codes, totp
+from twofold_server.domain.factors import backup_codes, push, totp
 from twofold_server.domain.factors.kinds import Enrolled
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import BackupCode, SecondFactor
+from twofold_server.domain.values import BackupCode, PushApproval, SecondFactor
 
-AMR: Final = {totp.KIND: totp.AMR, backup_codes.KIND: backup_codes.AMR}
+AMR: Final = {totp.KIND: totp.AMR, backup_codes.KIND: backup_codes.AMR, push.KIND: push.AMR}
 
 
 class Factors:
@@ -36,9 +36,17 @@ class Factors:
         """Tell what a code matches, for the statement that judges it. Raises Overloaded."""
         if isinstance(second_factor, BackupCode):
             return await backup_codes.verify(self._keyring, self._engine, realm, enrolled, second_factor, known_device)
+        if isinstance(second_factor, PushApproval):
+            return push.verify()
         return totp.verify(self._keyring, realm, enrolled, second_factor, self._clock())
 
 
 def kind_of(second_factor: SecondFactor) -> str:
     """The kind of a code."""
-    return backup_codes.KIND if isinstance(second_factor, BackupCode) else totp.KIND
+    match second_factor:
+        case BackupCode():
+            return backup_codes.KIND
+        case PushApproval():
+            return push.KIND
+        case _:
+            return totp.KIND
