@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -168,11 +169,13 @@ class ScriptedSessions:
         return found
 
 
-class NoApprovers:
-    """Stands for the rules of approvers: knows no phone."""
+class OneApprover:
+    """Stands for the rules of approvers: knows the phone whose proof is `phone`."""
 
-    async def authenticate(self, _proof: str | None, _method: str, _realms: object) -> Any:
-        raise ApproverInvalid
+    async def authenticate(self, proof: str | None, _method: str, realms: Sequence[RealmId]) -> Any:
+        if proof != "phone":
+            raise ApproverInvalid
+        return SimpleNamespace(realm_id=realms[0])
 
 
 async def _nothing(_request: Message, _call: Call) -> Message | None:
@@ -298,7 +301,7 @@ async def serving(
     callers = Callers(pool, clock, development=development)
     rig = Rig(pool, clock, callers, Realms(pool, clock, issuer="https://twofold.test"))
     sessions: Any = rig.sessions
-    approvers: Any = NoApprovers()
+    approvers: Any = OneApprover()
     rig.boundary = Boundary(
         {service: Servicer(rig, service.methods) for service in SERVICES},
         callers=callers,

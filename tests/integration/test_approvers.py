@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,7 +21,7 @@ from tests.integration.phones import (
 )
 from tests.service import Service, User, reason, refused, retry_after
 from twofold import Approver, Client, TwofoldError
-from twofold.v1 import sign_in_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.domain.approval_watch import MOST_OF_ONE
 
 OPEN = two_factor_pb2.APPROVAL_STATE_OPEN
@@ -114,8 +115,6 @@ async def test_what_a_phone_is_sent_holds_no_number(service: Service, phone: App
 
 async def test_an_approval_for_a_step_up_says_so(service: Service, phone: Approver, user: User) -> None:
     """A request of StepUp has the address and browser of its session."""
-    from twofold.v1 import session_pb2
-
     stepped = await service.sessions.StepUp(
         session_pb2.StepUpRequest(second_factor=session_pb2.SecondFactorStepUp(), client=service.client),
         metadata=service.with_session(user),
@@ -170,7 +169,7 @@ async def test_not_me_ends_the_session_that_came_of_the_challenge(service: Servi
     assert not await service.is_live(thief)
     assert await service.is_live(user)
     ended = await service.app.pool.fetchval(
-        "SELECT d.end_time IS NOT NULL FROM devices d JOIN sessions s USING (device_id) WHERE s.session_id = $1::text::uuid",
+        "SELECT d.end_time IS NOT NULL FROM devices d JOIN sessions s USING (device_id) WHERE s.session_id::text = $1",
         thief.session.session_id,
     )
     assert ended
@@ -178,8 +177,6 @@ async def test_not_me_ends_the_session_that_came_of_the_challenge(service: Servi
 
 async def test_not_me_to_a_step_up_ends_its_session(service: Service, phone: Approver, user: User) -> None:
     """Somebody else is in the session that asked: it ends."""
-    from twofold.v1 import session_pb2
-
     stepped = await service.sessions.StepUp(
         session_pb2.StepUpRequest(second_factor=session_pb2.SecondFactorStepUp(), client=service.client),
         metadata=service.with_session(user),
@@ -316,8 +313,6 @@ async def test_a_removed_phone_is_let_go(service: Service, client: Client) -> No
 
 async def test_a_stream_ends_when_the_account_changes(service: Service, phone: Approver, user: User) -> None:
     """A new password ends the streams of before; the phone stays paired and opens another."""
-    from twofold.v1 import account_pb2
-
     async with watching(phone) as watched:
         await watched.next()
         await service.accounts.ChangePassword(
@@ -351,8 +346,6 @@ async def test_nobody_watches_no_poll(service: Service, phone: Approver) -> None
     for _ in range(100):
         if not watch.watching:
             break
-        import asyncio
-
         await asyncio.sleep(0.01)
     assert not watch.watching
     assert not watch._somebody.is_set()

@@ -62,7 +62,7 @@ class Request:
     place: str = field(repr=False)
     browser: str
     ip_address: str = field(repr=False)
-    digits: int
+    number_length: int
     step_up: bool
     create_time: datetime
     expire_time: datetime
@@ -102,7 +102,7 @@ class Approvals:
             "place": place.text,
             "browser": browser_of(user_agent),
             "ip_address": ip_address,
-            "digits": realm.settings.push_digits,
+            "number_length": realm.settings.push_digits,
             "step_up": step_up,
         }
         outcome, oldest = await db_approvals.ask(
@@ -204,7 +204,7 @@ class Approvals:
             shown["place"],
             shown["browser"],
             shown["ip_address"],
-            shown["digits"],
+            shown["number_length"],
             shown["step_up"],
             row.create_time,
             row.expire_time,

@@ -38,7 +38,7 @@ class ActiveApprover:
     name: str
     email: str = field(repr=False)
     language_code: str
-    key: ApproverKey
+    key: ApproverKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ def approval_request(request: Request) -> two_factor_pb2.ApprovalRequest:
         place=request.place,
         browser=request.browser,
         ip_address=request.ip_address,
-        digits=request.digits,
+        digits=request.number_length,
         step_up=request.step_up,
         create_time=timestamp(request.create_time),
         expire_time=timestamp(request.expire_time),
