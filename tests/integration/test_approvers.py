@@ -349,3 +349,38 @@ async def test_nobody_watches_no_poll(service: Service, phone: Approver) -> None
         await asyncio.sleep(0.01)
     assert not watch.watching
     assert not watch._somebody.is_set()
+
+
+async def test_servers_are_one_to_phones_and_front_ends(two_services: tuple[Service, Service]) -> None:
+    """Asked and awaited at one server, shown and answered at another."""
+    one, other = two_services
+    async with gateway(other) as far:
+        user = await one.signed_in_user()
+        phone = await pair(one, far, user)
+        found = await challenge(one, user)
+        async with watching(phone) as watched:
+            assert not (await watched.next()).opened
+            started = await ask(one, found)
+            (request,) = (await watched.next()).opened
+            stream = waiting(one, found)
+            assert (await stream.read()).state == OPEN
+            await phone.approve(request.request_id, started.number)
+            assert (await stream.read()).state == APPROVED
+
+
+async def test_a_server_that_ends_loses_no_request(two_services: tuple[Service, Service]) -> None:
+    """Its streams end with SERVER_DRAINING; at the next server what is open comes first, and is answered there."""
+    one, other = two_services
+    async with gateway(one) as near, gateway(other) as far:
+        user = await one.signed_in_user()
+        phone = await pair(one, near, user)
+        found = await challenge(one, user)
+        started = await ask(one, found)
+        again = Approver(far, phone.identity, clock=lambda: other.clock().timestamp())
+        async with watching(phone) as watched:
+            assert (await watched.next()).opened
+            await one.app.stop(1)
+            await rejected(watched.next(), "SERVER_DRAINING")
+        (request,) = await shown(again)
+        await again.approve(request.request_id, started.number)
+        assert await state(other, found) == APPROVED
