@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 
@@ -73,7 +74,9 @@ async def rejected(call: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519"])
-async def test_a_phone_pairs_and_approves(service: Service, client: Client, user: User, algorithm: str) -> None:
+async def test_a_phone_pairs_and_approves(
+    service: Service, client: Client, user: User, algorithm: Literal["ES256", "Ed25519"]
+) -> None:
     """The whole way: pairing code, factor, request with place, browser and time, number, and the front end told."""
     begun = await begin_pairing(service, user, "Ada's phone")
     assert begun.push.pairing_url.endswith(f"#code={begun.push.pairing_code}")

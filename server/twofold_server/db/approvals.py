@@ -246,18 +246,28 @@ async def of_challenge(db: Connection, realm_id: str, challenge_id: UUID) -> Req
     return RequestRow(**row) if row is not None else None
 
 
-async def poll(db: Connection, account_ids: list[UUID], request_ids: list[UUID], now: datetime) -> list[RequestRow]:
-    """Read what is open to these accounts' phones, and how these requests stand, of whichever realms; some twice."""
+async def open_ids(db: Connection, account_ids: list[UUID], request_ids: list[UUID], now: datetime) -> set[UUID]:
+    """Tell which requests are open to these accounts' phones, and which of these requests are, of whichever realms."""
     rows = await db.fetch(
         """
-        SELECT ticket_id AS request_id, realm_id, account_id, payload, create_time, expire_time, answer, spent_time IS NOT NULL AS spent
-          FROM tickets WHERE answer = 'asked' AND account_id = ANY($1::uuid[]) AND spent_time IS NULL AND expire_time > $3
+        SELECT ticket_id FROM tickets WHERE answer = 'asked' AND account_id = ANY($1::uuid[]) AND spent_time IS NULL AND expire_time > $3
          UNION ALL
-        SELECT ticket_id, realm_id, account_id, payload, create_time, expire_time, answer, spent_time IS NOT NULL
-          FROM tickets WHERE ticket_id = ANY($2::uuid[]) AND answer IS NOT NULL
+        SELECT ticket_id FROM tickets WHERE ticket_id = ANY($2::uuid[]) AND answer = 'asked' AND spent_time IS NULL AND expire_time > $3
         """,
         account_ids,
         request_ids,
         now,
+    )
+    return {row["ticket_id"] for row in rows}
+
+
+async def by_ids(db: Connection, request_ids: list[UUID]) -> list[RequestRow]:
+    """Read how requests stand, of whichever realms; those that were replaced are not among them."""
+    rows = await db.fetch(
+        """
+        SELECT ticket_id AS request_id, realm_id, account_id, payload, create_time, expire_time, answer, spent_time IS NOT NULL AS spent
+          FROM tickets WHERE ticket_id = ANY($1::uuid[]) AND answer IS NOT NULL
+        """,
+        request_ids,
     )
     return [RequestRow(**row) for row in rows]

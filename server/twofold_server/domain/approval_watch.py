@@ -81,7 +81,9 @@ class ApprovalWatch:
         self._clock = clock
         self._phones: dict[UUID, list[_Phone]] = {}
         self._waiting: dict[UUID, list[_Waiting]] = {}
-        self._requests: dict[UUID, Request] = {}
+        # What was found open: each request by its account, and whose it is.
+        self._open: dict[UUID, dict[UUID, Request]] = {}
+        self._accounts: dict[UUID, UUID] = {}
         self._somebody = asyncio.Event()
         self._polled_at = float("-inf")
         self._living_at = float("-inf")
@@ -161,55 +163,63 @@ class ApprovalWatch:
             self._leave(self._waiting, row.request_id, waiting)
 
     async def poll_once(self) -> None:
-        """Read once for all, and tell each what is new to it."""
+        """Read once for all what is open, then only what is new of it, and tell those whom it concerns."""
         # Those that come while the statement runs have the next one.
-        phones = [phone for each in self._phones.values() for phone in each]
-        waiting = [one for each in self._waiting.values() for one in each]
-        accounts = list({phone.approver.account_id for phone in phones})
-        known = {request_id for phone in phones for request_id in phone.shown} | self._waiting.keys()
-        found = await db_approvals.poll(self._pool, accounts, list(known), self._clock())
-        started, now = time.monotonic(), self._clock()
-        rows = {row.request_id: row for row in found}
-        open_of: dict[UUID, list[RequestRow]] = {}
-        for row in sorted(rows.values(), key=lambda row: (row.create_time, row.request_id)):
-            if state_of(row, now) == "open":
-                open_of.setdefault(row.account_id, []).append(row)
-        is_news = any(row.request_id not in self._requests for row in rows.values())
-        if phones and (is_news or started - self._living_at >= LIVING_SECONDS):
-            # Before anything is shown: a phone that was removed must not see what it is no more asked.
-            living = await self._approvers.living([phone.approver.approver_id for phone in phones])
-            self._living_at = started
+        by_account: dict[UUID, list[_Phone]] = {}
+        for phones in self._phones.values():
             for phone in phones:
-                if not still(phone.approver, living):
-                    self._end(phone, "invalid")
-        for phone in phones:
-            if not phone.over:
-                self._tell(phone, open_of.get(phone.approver.account_id, []), rows, now)
-        for one in waiting:
-            state = state_of(rows.get(one.row.request_id), now)
-            if state != "open":
-                one.over = state
-                one.news.set()
-        self._requests = {request_id: request for request_id, request in self._requests.items() if request_id in rows}
+                by_account.setdefault(phone.approver.account_id, []).append(phone)
+        waiting = dict(self._waiting)
+        started, now = time.monotonic(), self._clock()
+        still_open = await db_approvals.open_ids(self._pool, list(by_account), list(waiting), now)
+        fresh = still_open - self._accounts.keys()
+        over = (self._accounts.keys() | waiting.keys()) - still_open
+        rows = {}
+        if fresh or over:
+            rows = {row.request_id: row for row in await db_approvals.by_ids(self._pool, [*fresh, *over])}
+        ended = {request_id: _ended(rows.get(request_id), now) for request_id in over}
+        concerned = {self._accounts[request_id] for request_id in over if request_id in self._accounts}
+        concerned |= {rows[request_id].account_id for request_id in fresh if request_id in rows}
+        concerned |= {account_id for account_id, here in by_account.items() if any(phone.first for phone in here)}
+        for request_id in over:
+            self._forget(request_id)
+        # The oldest first.
+        for request_id in sorted(fresh & rows.keys()):
+            row = rows[request_id]
+            self._accounts[request_id] = row.account_id
+            self._open.setdefault(row.account_id, {})[request_id] = self._opening(row)
+        await self._let_go(by_account, concerned, started)
+        for account_id in concerned:
+            for phone in by_account.get(account_id, ()):
+                if not phone.over:
+                    _tell(phone, self._open.get(account_id, {}), ended)
+        for request_id, fronts in waiting.items():
+            if request_id in ended:
+                for front in fronts:
+                    front.over = ended[request_id]
+                    front.news.set()
         self._polled_at = started
 
-    def _tell(self, phone: _Phone, open_rows: list[RequestRow], rows: dict[UUID, RequestRow], now: datetime) -> None:
-        if not (open_rows or phone.shown or phone.first):
+    async def _let_go(self, by_account: dict[UUID, list[_Phone]], concerned: set[UUID], started: float) -> None:
+        """End the streams of phones that are no more: each second all, and before anything is shown those concerned."""
+        if started - self._living_at >= LIVING_SECONDS:
+            self._living_at = started
+            concerned = set(by_account)
+        phones = [phone for account_id in concerned for phone in by_account.get(account_id, ())]
+        if not phones:
             return
-        ids = {row.request_id for row in open_rows}
-        phone.opened += [self._request(row) for row in open_rows if row.request_id not in phone.shown]
-        over = phone.shown - ids
-        phone.ended += [(request_id, state_of(rows.get(request_id), now)) for request_id in over]
-        phone.shown = ids
-        if phone.first or phone.opened or phone.ended:
-            phone.first = False
-            phone.news.set()
+        living = await self._approvers.living([phone.approver.approver_id for phone in phones])
+        for phone in phones:
+            if not still(phone.approver, living):
+                self._end(phone, "invalid")
 
-    def _request(self, row: RequestRow) -> Request:
-        found = self._requests.get(row.request_id)
-        if found is None:
-            found = self._requests[row.request_id] = self._opening(row)
-        return found
+    def _forget(self, request_id: UUID) -> None:
+        account_id = self._accounts.pop(request_id, None)
+        if account_id is not None:
+            here = self._open[account_id]
+            del here[request_id]
+            if not here:
+                del self._open[account_id]
 
     def _end(self, phone: _Phone, why: str) -> None:
         phone.over = why
@@ -223,4 +233,22 @@ class ApprovalWatch:
             everyone.pop(key, None)
         if not self._phones and not self._waiting:
             self._somebody.clear()
-            self._requests.clear()
+            self._open.clear()
+            self._accounts.clear()
+
+
+def _ended(row: RequestRow | None, now: datetime) -> State:
+    state = state_of(row, now)
+    # What is open all the same is of an account that nobody watches here any more: nobody is told.
+    return "expired" if state == "open" else state
+
+
+def _tell(phone: _Phone, requests: dict[UUID, Request], ended: dict[UUID, State]) -> None:
+    opened = [request for request_id, request in requests.items() if request_id not in phone.shown]
+    over = [(request_id, ended.get(request_id, "withdrawn")) for request_id in phone.shown - requests.keys()]
+    if opened or over or phone.first:
+        phone.opened += opened
+        phone.ended += over
+        phone.shown = set(requests)
+        phone.first = False
+        phone.news.set()
