@@ -112,6 +112,7 @@ async def build(settings: Settings, *, clock: Clock = system_clock) -> App:
             sessions=services.sessions,
             tokens=services.tokens,
             realms=services.realms,
+            approvers=services.approvers,
             clock=clock,
             limits=Limits(
                 message_bytes=settings.message_size_limit,

@@ -15,6 +15,9 @@ from twofold_server.delivery.outbox import OutboxWorker
 from twofold_server.delivery.providers import mail_providers, sms_providers
 from twofold_server.delivery.rendering import Templates
 from twofold_server.domain.accounts import Accounts
+from twofold_server.domain.approval_watch import ApprovalWatch
+from twofold_server.domain.approvals import Approvals
+from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
@@ -56,6 +59,8 @@ class Services:
 
     callers: Callers
     realms: Realms
+    approvers: Approvers
+    approval_watch: ApprovalWatch
     sessions: Sessions
     tokens: CheckedTokens
     signing_keys: SigningKeys
@@ -90,7 +95,10 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
     phone_numbers = PhoneNumbers(pool, keyring, messages, text_messages, log, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, log, clock)
-    enrollments = Enrollments(pool, keyring, engine, proofs, tokens, log, sending, clock)
+    approvers = Approvers(pool, keyring, realms, clock)
+    approvals = Approvals(pool, keyring, realms, messages, clock)
+    approval_watch = ApprovalWatch(pool, approvers, approvals.open, clock)
+    enrollments = Enrollments(pool, keyring, engine, proofs, tokens, log, sending, approvers, clock)
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
@@ -100,18 +108,37 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
 
     servicers = (
         AccountServicer(realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages),
-        TwoFactorServicer(realms, enrollments, two_factor, challenges, step_ups, Devices(pool, clock), pages),
+        TwoFactorServicer(
+            realms,
+            enrollments,
+            two_factor,
+            challenges,
+            step_ups,
+            Devices(pool, clock),
+            pages,
+            approvers=approvers,
+            approvals=approvals,
+            watch=approval_watch,
+            clock=clock,
+        ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
         callers,
         realms,
+        approvers,
+        approval_watch,
         sessions,
         CheckedTokens(realms, signing_keys, revocations, clock),
         signing_keys,
         revocations,
         outbox,
         contract,
-        jobs={"outbox": outbox.run, "retention": Retention(pool, clock).run, "revocations": revocations.run},
+        jobs={
+            "outbox": outbox.run,
+            "retention": Retention(pool, clock).run,
+            "revocations": revocations.run,
+            "approvals": approval_watch.run,
+        },
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -23,7 +24,7 @@ from twofold_server.db.pool import Pool
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Caller, Callers
 from twofold_server.domain.checked_tokens import CheckedToken
-from twofold_server.domain.errors import SessionInvalid
+from twofold_server.domain.errors import ApproverInvalid, SessionInvalid
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.values import RealmId
@@ -168,6 +169,15 @@ class ScriptedSessions:
         return found
 
 
+class OneApprover:
+    """Stands for the rules of approvers: knows the phone whose proof is `phone`."""
+
+    async def authenticate(self, proof: str | None, _method: str, realms: Sequence[RealmId]) -> Any:
+        if proof != "phone":
+            raise ApproverInvalid
+        return SimpleNamespace(realm_id=realms[0])
+
+
 async def _nothing(_request: Message, _call: Call) -> Message | None:
     return None
 
@@ -293,12 +303,14 @@ async def serving(
     callers = Callers(pool, clock, development=development)
     rig = Rig(pool, clock, callers, Realms(pool, clock, issuer="https://twofold.test"))
     sessions: Any = rig.sessions
+    approvers: Any = OneApprover()
     rig.boundary = Boundary(
         {service: Servicer(rig, service.methods) for service in SERVICES},
         callers=callers,
         sessions=sessions,
         tokens=sessions,
         realms=rig.realms,
+        approvers=approvers,
         clock=clock,
         limits=limits or Limits(),
         certificates=certificates,

@@ -31,8 +31,8 @@ NAMES = [f"{method.containing_service.name}.{method.name}" for method in METHODS
 REASONS = documented_reasons()
 CODES = codes_of_reasons()
 PLACEHOLDER = "@?@?@?@?"
-# The outbox's own worker writes there at any time.
-BUSY = frozenset({"outbox"})
+# The outbox's own worker writes there at any time, and a phone's proof is used up by whatever call it came with.
+BUSY = frozenset({"outbox", "approver_proofs"})
 
 
 @dataclass

@@ -234,6 +234,22 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 Hostile("upper case", own.upper(), BAD), Hostile("in braces", "{" + own + "}", BAD),
                 Hostile("truncated", own[:-1], BAD),
             ]  # fmt: skip
+        case "request_id" | "number":
+            # The signature is over both: what stands there in another's place is not what the phone signed.
+            unsigned = frozenset({"APPROVER_INVALID"})
+            other = "01890a5d-ac96-774b-bcce-b302099a8057" if name == "request_id" else "000000"
+            return [*_common(BAD), Hostile("another", other, unsigned), Hostile("truncated", own[:-1], BAD | unsigned)]
+        case "pairing_code":
+            unsigned = frozenset({"APPROVER_INVALID"})
+            return [
+                *_common(BAD), Hostile("truncated", own[:-1], BAD), Hostile("another", own[::-1], unsigned),
+                *(Hostile(n, token, BAD) for n, token in bag.items()),
+            ]  # fmt: skip
+        case "wake_up_token":
+            return _common(BAD, empty=FINE)
+        case "place":
+            right = frozenset({"TWO_FACTOR_NOT_ENROLLED"})
+            return _common(right, empty=right | FINE, long=BAD, nul=BAD, bidi=BAD, lines=BAD)
         case "page_token":
             others = [Hostile(n, token, BAD) for n, token in bag.items()]
             return [*_common(BAD, empty=FINE), Hostile("truncated", own[:-1], BAD), *others]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 
+from tests.integration.phones import ask, begin_pairing, challenge, gateway, pair, shown
 from tests.integration.quick import Quick
 from tests.service import PASSWORD, Metadata, User, seed_of
+from twofold import Approver
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto import otp
 
@@ -244,6 +247,77 @@ async def _finish_challenge(service: Quick) -> Prepared:
     return Prepared(request, service.metadata, once=True)
 
 
+class _OfPhone(tuple[tuple[str, str | bytes], ...]):  # noqa: SLOT001 (a tuple has none to fill)
+    """Metadata of a phone's call, with a new proof each time that it is looked at: a proof is good once."""
+
+    proof: Callable[[], str]
+
+    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
+        yield from (*super().__iter__(), ("twofold-approver", self.proof()))
+
+
+def _of_phone(service: Quick, phone: Approver, method: str) -> Metadata:
+    metadata = _OfPhone(service.metadata)
+    metadata.proof = lambda: phone.proof(method)
+    return metadata
+
+
+async def _pair_approver(service: Quick) -> Prepared:
+    """The request that the reference client sends, caught on its way."""
+    user = await service.signed_in_user()
+    pairing = await begin_pairing(service, user)
+    sent: list[two_factor_pb2.PairApproverRequest] = []
+
+    class Caught(Exception):
+        pass
+
+    async def catch(request: two_factor_pb2.PairApproverRequest) -> None:
+        sent.append(request)
+        raise Caught
+
+    async with gateway(service) as client:
+        client.two_factor.PairApprover = catch  # type: ignore[assignment]
+        with contextlib.suppress(Caught):
+            await Approver.pair(client, pairing.push.pairing_code, name="Phone", wake_up_token="push:1")
+    return Prepared(sent[0], service.metadata, once=True)
+
+
+async def _watch_approvals(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    async with gateway(service) as client:
+        phone = await pair(service, client, user)
+    return Prepared(two_factor_pb2.WatchApprovalsRequest(), _of_phone(service, phone, "WatchApprovals"))
+
+
+async def _answer_approval(service: Quick) -> Prepared:
+    """An approval, as the reference client sends it."""
+    user = await service.signed_in_user()
+    sent: list[two_factor_pb2.AnswerApprovalRequest] = []
+
+    async def catch(request: two_factor_pb2.AnswerApprovalRequest, approver: str) -> None:
+        sent.append(request)
+
+    async with gateway(service) as client:
+        phone = await pair(service, client, user)
+        started = await ask(service, await challenge(service, user))
+        (request,) = await shown(phone)
+        client.two_factor.AnswerApproval = catch  # type: ignore[assignment]
+        await phone.approve(request.request_id, started.number)
+    return Prepared(sent[0], _of_phone(service, phone, "AnswerApproval"), once=True)
+
+
+async def _watch_challenge(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    async with gateway(service) as client:
+        await pair(service, client, user)
+    found = await challenge(service, user)
+    await ask(service, found)
+    request = two_factor_pb2.WatchChallengeRequest(
+        challenge_token=found.challenge_token, challenge_binding=found.challenge_binding
+    )
+    return Prepared(request, service.metadata)
+
+
 async def _refresh(service: Quick) -> Prepared:
     user = await service.signed_in_user()
     request = session_pb2.RefreshSessionRequest(refresh_token=user.tokens.refresh_token, audience="twofold")
@@ -344,6 +418,10 @@ BUILDERS: dict[str, Builder] = {
     "TwoFactorService.RevokeDevice": _revoke_device,
     "TwoFactorService.StartChallenge": _start_challenge,
     "TwoFactorService.FinishChallenge": _finish_challenge,
+    "TwoFactorService.PairApprover": _pair_approver,
+    "TwoFactorService.WatchApprovals": _watch_approvals,
+    "TwoFactorService.AnswerApproval": _answer_approval,
+    "TwoFactorService.WatchChallenge": _watch_challenge,
     "SessionService.RefreshSession": _refresh,
     "SessionService.CheckSession": _check,
     "SessionService.StepUp": _step_up,

@@ -99,7 +99,13 @@ async def test_a_caller_reaches_the_methods_of_its_role_and_no_others(rig: Rig) 
         for method in METHODS:
             taken, before = set(access_of(method).caller), len(rig.calls)
             if number in taken or access_pb2.CALLER_ROLE_ANY in taken:
-                await rig.raw(path_of(method), request(method), credential=credential, session="token")
+                await rig.raw(
+                    path_of(method),
+                    request(method),
+                    credential=credential,
+                    session="token",
+                    metadata=(("twofold-approver", "phone"),),
+                )
                 assert len(rig.calls) == before + 1
                 continue
             failure = await failing(rig, method, credential=credential, session="token")

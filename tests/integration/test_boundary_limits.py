@@ -242,6 +242,7 @@ def test_what_cannot_be_enforced_is_not_served() -> None:
         "sessions": None,
         "tokens": None,
         "realms": None,
+        "approvers": None,
         "clock": None,
         "limits": Limits(),
     }

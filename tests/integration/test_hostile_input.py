@@ -159,7 +159,7 @@ def _values(target: Target, path: str, found: FieldDescriptor) -> Iterator[Hosti
     elif found.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
         yield from for_number(path)
     elif found.type == FieldDescriptor.TYPE_ENUM:
-        yield from (Hostile(str(value), value, FINE) for value in (9999, -1))
+        yield from (Hostile(str(value), value, BAD if path == "decision" else FINE) for value in (9999, -1))
 
 
 async def _without(target: Target, path: str, found: FieldDescriptor) -> None:
@@ -194,6 +194,12 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
             return frozenset({"SECOND_FACTOR_REQUIRED"})
         case "second_factor" if not method.endswith("StepUp"):
             return BAD
+        case "second_factor.push":
+            return frozenset({"INVALID_SECOND_FACTOR"})
+        case "push" if method.endswith("StartChallenge"):
+            return frozenset({"TWO_FACTOR_NOT_ENROLLED"})
+        case "push" if method.endswith("FinishEnrollment"):
+            return frozenset({"TICKET_NOT_FOUND"})
         case "totp" | "backup_code" if label == "missing":
             return BAD
         case "passkey" | "passkey_begin":

@@ -40,7 +40,9 @@ class Way:
         )
 
     def factor(self, code: str) -> sign_in_pb2.SecondFactor:
-        return sign_in_pb2.SecondFactor(**{f"{self.kind}_code": code})
+        if self.kind == "sms":
+            return sign_in_pb2.SecondFactor(sms_code=code)
+        return sign_in_pb2.SecondFactor(email_code=code)
 
     async def code(self, service: Service) -> str:
         """The code that was sent last."""
@@ -78,7 +80,8 @@ async def finish(
             enrollment_token=token,
             reauthentication=user.reauthentication,
             client=service.client,
-            **{f"{way.kind}_code": code},
+            email_code=code if way.kind == "email" else None,
+            sms_code=code if way.kind == "sms" else None,
         ),
         metadata=service.with_session(user),
     )

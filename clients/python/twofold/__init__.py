@@ -1,6 +1,7 @@
 """The client of the Twofold authentication service: `Client` for asyncio, `SyncClient` for threads.
 
-`Verifier` and `SyncVerifier` check access tokens without a call; they need the extra `twofold[verifier]`.
+`Verifier` and `SyncVerifier` check access tokens without a call; they need the extra `twofold[verifier]`. `Approver`
+is a phone that approves sign-ins, in Python; it needs `twofold[approver]`.
 """
 
 from typing import TYPE_CHECKING
@@ -33,11 +34,14 @@ from twofold.transport import TlsOptions
 from twofold.verified import VerifiedSession
 
 if TYPE_CHECKING:
+    from twofold.approver import Approver, ApproverIdentity
     from twofold.sync_verifier import SyncVerifier
     from twofold.verifier import Verifier
 
 __all__ = [
     "Aborted",
+    "Approver",
+    "ApproverIdentity",
     "Client",
     "DeadlineExceeded",
     "FailedPrecondition",
@@ -76,4 +80,8 @@ def __getattr__(name: str) -> object:
         from twofold.sync_verifier import SyncVerifier  # noqa: PLC0415
 
         return SyncVerifier
+    if name in {"Approver", "ApproverIdentity"}:
+        from twofold import approver  # noqa: PLC0415
+
+        return getattr(approver, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -83,7 +83,7 @@ class Policy:
     def __repr__(self) -> str:
         return f"Policy(deadline={self.deadline}, retries={self.retries})"
 
-    def metadata(self, session: str | None) -> tuple[tuple[str, str], ...]:
+    def metadata(self, session: str | None, approver: str | None = None) -> tuple[tuple[str, str], ...]:
         """Give the metadata of a call.
 
         Raises SessionEnded for an access token that could not be one: it is the end user's input, so it has the same
@@ -96,6 +96,8 @@ class Policy:
             if not _TOKEN.fullmatch(session):
                 raise SessionEnded(grpc.StatusCode.UNAUTHENTICATED, "SESSION_INVALID", "The access token is malformed.")
             metadata.append(("twofold-session", session))
+        if approver is not None:
+            metadata.append(("twofold-approver", approver))
         return tuple(metadata)
 
 

@@ -93,9 +93,11 @@ class Client:
         except TimeoutError:
             raise not_connected(self._target, seconds) from None
 
-    async def _invoke(self, method: Method, request: Message, session: str | None, seconds: float | None) -> Message:
+    async def _invoke(
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None
+    ) -> Message:
         attempts = Attempts(method, request, self._policy, seconds)
-        metadata = self._policy.metadata(session)
+        metadata = self._policy.metadata(session, approver)
         while True:
             call = self._call_of(method)
             try:
@@ -119,10 +121,10 @@ class Client:
             await asyncio.sleep(pause)
 
     async def _stream(
-        self, method: Method, request: Message, session: str | None, seconds: float | None
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None
     ) -> AsyncGenerator[Message, None]:
         method.require(request)
-        metadata = self._policy.metadata(session)
+        metadata = self._policy.metadata(session, approver)
         timeout = None if seconds is None else require_seconds("timeout", seconds)
         open_stream: grpc.aio.UnaryStreamMultiCallable[Any, Any] = self._open().unary_stream(
             method.path,

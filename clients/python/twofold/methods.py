@@ -20,14 +20,16 @@ Response = TypeVar("Response", bound=Message)
 class Invoke(Protocol):
     """How a SyncClient makes a call."""
 
-    def __call__(self, method: Method, request: Message, session: str | None, seconds: float | None, /) -> Message: ...
+    def __call__(
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None, /
+    ) -> Message: ...
 
 
 class AsyncInvoke(Protocol):
     """How a Client makes a call."""
 
     def __call__(
-        self, method: Method, request: Message, session: str | None, seconds: float | None, /
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None, /
     ) -> Awaitable[Message]: ...
 
 
@@ -35,7 +37,7 @@ class Stream(Protocol):
     """How a SyncClient opens a stream of answers."""
 
     def __call__(
-        self, method: Method, request: Message, session: str | None, seconds: float | None, /
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None, /
     ) -> Generator[Message, None, None]: ...
 
 
@@ -43,7 +45,7 @@ class AsyncStream(Protocol):
     """How a Client opens a stream of answers."""
 
     def __call__(
-        self, method: Method, request: Message, session: str | None, seconds: float | None, /
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None, /
     ) -> AsyncGenerator[Message, None]: ...
 
 
@@ -59,9 +61,19 @@ class SyncMethod(Generic[Request, Response]):
     def __repr__(self) -> str:
         return f"<method {self._method.path}>"
 
-    def __call__(self, request: Request, *, session: str | None = None, timeout: float | None = None) -> Response:
-        """Make the call, with the end user's access token and a timeout in seconds. Raises TwofoldError."""
-        return cast(Response, self._invoke(self._method, request, session, timeout))
+    def __call__(
+        self,
+        request: Request,
+        *,
+        session: str | None = None,
+        timeout: float | None = None,
+        approver: str | None = None,
+    ) -> Response:
+        """Make the call, with the end user's access token, a timeout in seconds and an approver's proof.
+
+        Raises TwofoldError.
+        """
+        return cast(Response, self._invoke(self._method, request, session, timeout, approver))
 
 
 class AsyncMethod(Generic[Request, Response]):
@@ -82,9 +94,13 @@ class AsyncMethod(Generic[Request, Response]):
         *,
         session: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 it goes to the server as the call's deadline
+        approver: str | None = None,
     ) -> Response:
-        """Make the call, with the end user's access token and a timeout in seconds. Raises TwofoldError."""
-        return cast(Response, await self._invoke(self._method, request, session, timeout))
+        """Make the call, with the end user's access token, a timeout in seconds and an approver's proof.
+
+        Raises TwofoldError.
+        """
+        return cast(Response, await self._invoke(self._method, request, session, timeout, approver))
 
 
 class SyncStreamMethod(Generic[Request, Response]):
@@ -100,13 +116,18 @@ class SyncStreamMethod(Generic[Request, Response]):
         return f"<method {self._method.path}>"
 
     def __call__(
-        self, request: Request, *, session: str | None = None, timeout: float | None = None
+        self,
+        request: Request,
+        *,
+        session: str | None = None,
+        timeout: float | None = None,
+        approver: str | None = None,
     ) -> Generator[Response, None, None]:
         """Open the stream, for `timeout` seconds at most, and iterate over its answers.
 
         Never opened again by itself. Raises TwofoldError where it breaks; `close()` of the iterator ends it.
         """
-        return cast("Generator[Response, None, None]", self._stream(self._method, request, session, timeout))
+        return cast("Generator[Response, None, None]", self._stream(self._method, request, session, timeout, approver))
 
 
 class AsyncStreamMethod(Generic[Request, Response]):
@@ -122,13 +143,18 @@ class AsyncStreamMethod(Generic[Request, Response]):
         return f"<method {self._method.path}>"
 
     def __call__(
-        self, request: Request, *, session: str | None = None, timeout: float | None = None
+        self,
+        request: Request,
+        *,
+        session: str | None = None,
+        timeout: float | None = None,
+        approver: str | None = None,
     ) -> AsyncGenerator[Response, None]:
         """Open the stream, for `timeout` seconds at most, and iterate over its answers.
 
         Never opened again by itself. Raises TwofoldError where it breaks; `aclose()` of the iterator ends it.
         """
-        return cast("AsyncGenerator[Response, None]", self._stream(self._method, request, session, timeout))
+        return cast("AsyncGenerator[Response, None]", self._stream(self._method, request, session, timeout, approver))
 
 
 class _Service:

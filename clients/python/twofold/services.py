@@ -100,6 +100,10 @@ class TwoFactor(AsyncService):
     FinishChallenge: AsyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
     ListDevices: AsyncMethod[two_factor_pb2.ListDevicesRequest, two_factor_pb2.ListDevicesResponse]
     RevokeDevice: AsyncMethod[two_factor_pb2.RevokeDeviceRequest, two_factor_pb2.RevokeDeviceResponse]
+    WatchChallenge: AsyncStreamMethod[two_factor_pb2.WatchChallengeRequest, two_factor_pb2.WatchChallengeResponse]
+    PairApprover: AsyncMethod[two_factor_pb2.PairApproverRequest, two_factor_pb2.PairApproverResponse]
+    WatchApprovals: AsyncStreamMethod[two_factor_pb2.WatchApprovalsRequest, two_factor_pb2.WatchApprovalsResponse]
+    AnswerApproval: AsyncMethod[two_factor_pb2.AnswerApprovalRequest, two_factor_pb2.AnswerApprovalResponse]
 
 
 class SyncTwoFactor(SyncService):
@@ -121,3 +125,7 @@ class SyncTwoFactor(SyncService):
     FinishChallenge: SyncMethod[two_factor_pb2.FinishChallengeRequest, two_factor_pb2.FinishChallengeResponse]
     ListDevices: SyncMethod[two_factor_pb2.ListDevicesRequest, two_factor_pb2.ListDevicesResponse]
     RevokeDevice: SyncMethod[two_factor_pb2.RevokeDeviceRequest, two_factor_pb2.RevokeDeviceResponse]
+    WatchChallenge: SyncStreamMethod[two_factor_pb2.WatchChallengeRequest, two_factor_pb2.WatchChallengeResponse]
+    PairApprover: SyncMethod[two_factor_pb2.PairApproverRequest, two_factor_pb2.PairApproverResponse]
+    WatchApprovals: SyncStreamMethod[two_factor_pb2.WatchApprovalsRequest, two_factor_pb2.WatchApprovalsResponse]
+    AnswerApproval: SyncMethod[two_factor_pb2.AnswerApprovalRequest, two_factor_pb2.AnswerApprovalResponse]

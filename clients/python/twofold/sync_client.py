@@ -93,9 +93,11 @@ class SyncClient:
         finally:
             ready.cancel()
 
-    def _invoke(self, method: Method, request: Message, session: str | None, seconds: float | None) -> Message:
+    def _invoke(
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None
+    ) -> Message:
         attempts = Attempts(method, request, self._policy, seconds)
-        metadata = self._policy.metadata(session)
+        metadata = self._policy.metadata(session, approver)
         self._require_open()
         call = self._call_of(method)
         while True:
@@ -123,10 +125,10 @@ class SyncClient:
                 raise
 
     def _stream(
-        self, method: Method, request: Message, session: str | None, seconds: float | None
+        self, method: Method, request: Message, session: str | None, seconds: float | None, approver: str | None
     ) -> Generator[Message, None, None]:
         method.require(request)
-        metadata = self._policy.metadata(session)
+        metadata = self._policy.metadata(session, approver)
         timeout = None if seconds is None else require_seconds("timeout", seconds)
         self._require_open()
         call: Any = None

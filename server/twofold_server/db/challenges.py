@@ -43,6 +43,7 @@ class Challenge:
     sent_id: UUID | None
     sent_payload: bytes | None
     sent_answer: str | None
+    sent_factor_id: UUID | None
 
 
 async def read(
@@ -72,7 +73,7 @@ async def read(
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
                ) AS backup_codes_left,
                d.device_id, d.generation AS device_generation, d.salt AS device_salt, coalesce(n.failures, 0) AS network_failures,
-               s.ticket_id AS sent_id, s.payload AS sent_payload, s.answer AS sent_answer
+               s.ticket_id AS sent_id, s.payload AS sent_payload, s.answer AS sent_answer, v.factor_id AS sent_factor_id
           FROM tickets k
           JOIN accounts a ON a.account_id = k.account_id AND a.epoch = k.epoch AND a.realm_id = k.realm_id AND a.state = 'active'
           LEFT JOIN LATERAL (
@@ -89,6 +90,7 @@ async def read(
           LEFT JOIN network_failures n ON n.realm_id = k.realm_id AND n.network = $8 AND n.hour = $9
           LEFT JOIN tickets s ON s.realm_id = k.realm_id AND s.purpose = 'sent' AND s.subject = k.ticket_id::text AND s.slot = $10
                AND s.spent_time IS NULL AND s.expire_time > $6
+          LEFT JOIN approvers v ON v.approver_id = s.approver_id AND v.account_id = a.account_id
          WHERE k.handle_hash = $3 AND k.binding_hash = $4 AND k.realm_id = ANY($1::text[]) AND k.purpose = $2
            AND k.client_id = $5 AND k.expire_time > $6
         """,
@@ -157,7 +159,9 @@ async def finish(
                FOR NO KEY UPDATE OF c
         ), sent AS (            -- what was sent for this challenge, and came back as the factor's kind has it
             SELECT s.spent_time IS NULL AND s.expire_time > $3 AND CASE WHEN $17 IN ('email', 'sms') THEN s.code_mac = ANY($46::bytea[])
-                   WHEN $17 = 'passkey' THEN $47 WHEN $17 = 'push' THEN s.answer = 'approved' END AS fresh
+                   WHEN $17 = 'passkey' THEN $47
+                   WHEN $17 = 'push' THEN s.answer = 'approved'
+                        AND EXISTS (SELECT FROM approvers v WHERE v.approver_id = s.approver_id AND v.factor_id = f.factor_id) END AS fresh
               FROM budget JOIN gate ON true JOIN factors f ON f.factor_id = $18 AND f.account_id = $1 AND f.kind = $17
               JOIN tickets s ON s.ticket_id = $45 AND s.purpose = 'sent' AND s.subject = gate.ticket_id::text
                FOR NO KEY UPDATE OF f, s

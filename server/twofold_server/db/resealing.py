@@ -76,6 +76,14 @@ COLUMNS: Final[Mapping[tuple[str, str], _Column]] = {
         """,
         "UPDATE phone_numbers SET number = $3 WHERE account_id = $1::text::uuid AND number = $2",
     ),
+    ("approvers", "wake_up_token"): _Column(
+        """
+        SELECT realm_id, account_id::text AS account, approver_id::text AS row, wake_up_token AS value FROM approvers
+         WHERE approver_id > coalesce(nullif($1, '')::uuid, '00000000-0000-0000-0000-000000000000') AND wake_up_token IS NOT NULL
+         ORDER BY approver_id LIMIT $2
+        """,
+        "UPDATE approvers SET wake_up_token = $3 WHERE approver_id = $1::text::uuid AND wake_up_token = $2",
+    ),
     ("signing_keys", "private_key"): _Column(
         """
         SELECT '' AS realm_id, '' AS account, key_id AS row, private_key AS value FROM signing_keys

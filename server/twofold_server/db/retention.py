@@ -62,6 +62,25 @@ async def delete_expired(db: Connection, now: datetime) -> int:
             BATCH,
             timeout=JOB_SECONDS,
         ),
+        await db.execute(
+            """
+            DELETE FROM approver_proofs WHERE (approver_id, proof_hash) IN (
+                SELECT approver_id, proof_hash FROM approver_proofs WHERE expire_time < $1 LIMIT $2)
+            """,
+            now,
+            BATCH,
+            timeout=JOB_SECONDS,
+        ),
+        # Paired, and never enrolled: an enrolment lives for an hour at most.
+        await db.execute(
+            """
+            DELETE FROM approvers WHERE approver_id IN (
+                SELECT approver_id FROM approvers WHERE factor_id IS NULL AND create_time < $1 LIMIT $2)
+            """,
+            now - timedelta(hours=2),
+            BATCH,
+            timeout=JOB_SECONDS,
+        ),
     ]
     return max(
         await outbox.forget_ended(db, now - timedelta(days=30), BATCH),

@@ -80,7 +80,8 @@ async def spend(
          WHERE s.ticket_id = $2 AND s.realm_id = $1 AND s.purpose = 'sent' AND s.spent_time IS NULL AND s.expire_time > $5
            AND f.factor_id = $3 AND f.account_id = s.account_id AND f.kind = $4
            AND CASE WHEN $4 IN ('email', 'sms') THEN s.code_mac = ANY($6::bytea[]) WHEN $4 = 'passkey' THEN $7
-                    WHEN $4 = 'push' THEN s.answer = 'approved' END
+                    WHEN $4 = 'push' THEN s.answer = 'approved'
+                         AND EXISTS (SELECT FROM approvers v WHERE v.approver_id = s.approver_id AND v.factor_id = f.factor_id) END
         RETURNING true
         """,
         realm_id,

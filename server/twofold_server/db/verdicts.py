@@ -41,6 +41,7 @@ class Code:
     sent_macs: list[bytes] | None = field(default=None, repr=False)  # of the code that came back, under each key held
     sent_ok: bool = False  # an assertion over the nonce was right
     amr: tuple[str, ...] = ()  # what this very factor proves, where that differs within its kind
+    aal: int | None = None
     new_secret: bytes | None = field(
         default=None, repr=False
     )  # the factor's, sealed anew with what was counted up in it

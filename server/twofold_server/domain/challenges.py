@@ -198,6 +198,7 @@ class Challenges:
             second_factor,
             auth_time=datetime.fromisoformat(payload["auth_time"]),
             proven=code.amr,
+            aal=code.aal,
             ip_address=payload["ip_address"],
             user_agent=payload["user_agent"],
         )
@@ -259,7 +260,7 @@ def sent_of(keyring: Keyring, found: db_challenges.Challenge) -> Sent | None:
     if found.sent_id is None or found.sent_payload is None:
         return None
     payload = keyring.open(found.sent_payload, sent_place(found.realm_id, found.account_id, found.sent_id))
-    return Sent(found.sent_id, json.loads(payload))
+    return Sent(found.sent_id, json.loads(payload), found.sent_answer, found.sent_factor_id)
 
 
 def _chosen(found: db_challenges.Challenge, kind: str, factor_id: UUID | None) -> tuple[UUID, bytes]:

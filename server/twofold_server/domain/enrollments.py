@@ -16,6 +16,7 @@ from twofold_server.crypto import tokens
 from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import approvers as db_approvers
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import factors as db_factors
 from twofold_server.db import tickets as db_tickets
@@ -24,9 +25,11 @@ from twofold_server.db.factors import FactorRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow
 from twofold_server.db.tickets import NewTicket, Ticket
+from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.attempts import Origin, hour_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
+    ApproverNotPaired,
     FactorLimitReached,
     InvalidFields,
     InvalidSecondFactor,
@@ -37,7 +40,7 @@ from twofold_server.domain.errors import (
     TicketNotFound,
     Violation,
 )
-from twofold_server.domain.factors import NAME, STRENGTH, backup_codes, email_code, passkey, sms_code, totp
+from twofold_server.domain.factors import NAME, STRENGTH, backup_codes, email_code, passkey, push, sms_code, totp
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.factors.kinds import secret_place
 from twofold_server.domain.messages import MessageKind
@@ -56,7 +59,7 @@ from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedI
 from twofold_server.domain.values import (
     DisplayName,
     EmailAddress,
-    EmailCode,
+    FirstProof,
     Handle,
     PasskeyAnswer,
     Password,
@@ -71,8 +74,8 @@ _ARMS: Final = {
     email_code.KIND: "email_code",
     sms_code.KIND: "sms_code",
     passkey.KIND: "passkey_credential",
+    push.KIND: "push",
 }
-FirstProof = TotpCode | EmailCode | SmsCode | PasskeyAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Begun:
 
     enrollment_token: str = field(repr=False)
     expire_time: datetime
-    material: totp.Material | CodeSent | passkey.Question
+    material: totp.Material | CodeSent | passkey.Question | push.Material
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,12 @@ class _First:
     judge: Judge
     seal: Callable[[UUID], bytes]
     amr: tuple[str, ...] = ()
+    aal: int | None = None
     last_step: int = 0
     credential_hash: bytes | None = None
+    approver_id: UUID | None = None
+    name: str = ""
+    """Where the user gave none."""
 
 
 class Enrollments:
@@ -116,6 +123,7 @@ class Enrollments:
         session_tokens: SessionTokens,
         log: SecurityLog,
         sending: Sending,
+        approvers: Approvers,
         clock: Clock,
     ) -> None:
         self._pool = pool
@@ -125,6 +133,7 @@ class Enrollments:
         self._tokens = session_tokens
         self._log = log
         self._sending = sending
+        self._approvers = approvers
         self._clock = clock
 
     async def begin(
@@ -148,11 +157,15 @@ class Enrollments:
         now = self._clock()
         expire_time = now + realm.settings.enrollment_lifetime
         begun: dict[str, Any] = {"kind": kind, "name": name.text or NAME[kind]}
-        material: totp.Material | CodeSent | passkey.Question
+        code_hash: bytes | None = None
+        material: totp.Material | CodeSent | passkey.Question | push.Material
         if kind == passkey.KIND:
             material = await self._question(realm, session, account)
             begun |= {"question": dict(material.payload)}
             begun["name"] = name.text or passkey.name_for(session.row.user_agent)
+        elif kind == push.KIND:
+            code_hash, material = await push.begin(self._engine, realm)
+            begun["name"] = name.text
         elif destination is not None:
             material = await self._send(realm, session, client_id, kind, destination, account, now)
             secret = (
@@ -182,6 +195,8 @@ class Enrollments:
             session_id=session.session_id,
         )
         await db_tickets.put_single(self._pool, ticket)
+        if code_hash is not None:
+            await self._approvers.begin_pairing(realm, ticket, code_hash)
         return Begun(token, ticket.expire_time, material)
 
     async def _question(self, realm: Realm, session: ActiveSession, account: AccountRow) -> passkey.Question:
@@ -247,7 +262,7 @@ class Enrollments:
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
-        first = await self._first(realm, session, begun, proof)
+        first = await self._first(realm, session, ticket, begun, proof)
 
         async def effect(tx: Connection, proven: Proven) -> tuple[FactorRow, SessionRow]:
             factor = await self._add(tx, realm, session, proven, ticket, handle, begun, first)
@@ -257,6 +272,7 @@ class Enrollments:
                 proven.session,
                 factor.kind,
                 amr=first.amr,
+                aal=first.aal,
                 auth_time=proven.now,
                 rotate=False,
                 now=proven.now,
@@ -277,8 +293,12 @@ class Enrollments:
         codes = await self._first_codes(realm, session, account.email, row)
         return Enrolled(factor, codes, SignedIn(row, await self._tokens.access(realm, row, session.token_audience)))
 
-    async def _first(self, realm: Realm, session: ActiveSession, begun: dict[str, Any], proof: FirstProof) -> _First:
+    async def _first(
+        self, realm: Realm, session: ActiveSession, ticket: Ticket, begun: dict[str, Any], proof: FirstProof
+    ) -> _First:
         account_id, kind = session.account_id, proof.kind
+        if isinstance(proof, PushApproval):
+            return await self._paired(realm, session, ticket)
         if isinstance(proof, PasskeyAnswer):
             made = await passkey.finish(self._engine, realm, begun["question"], proof)
             judge = partial(judge_first_code, realm, account_id, kind, made is not None)
@@ -307,6 +327,20 @@ class Enrollments:
             else email_code.finish(self._keyring, sent_id, secret, proof)
         )
         return _First(partial(judge_first_sent_code, realm, account_id, kind, sent_id, macs), seal)
+
+    async def _paired(self, realm: Realm, session: ActiveSession, ticket: Ticket) -> _First:
+        paired = await db_approvers.of_enrollment(self._pool, realm.realm_id, session.account_id, ticket.ticket_id)
+        if paired is None:
+            raise ApproverNotPaired
+        approver_id, name = paired
+        kept = json.dumps({"approver_id": str(approver_id)}).encode()
+        return _First(
+            partial(judge_first_code, realm, session.account_id, push.KIND, True),
+            lambda factor_id: self._keyring.seal(kept, secret_place(realm.realm_id, session.account_id, factor_id)),
+            aal=push.aal(realm),
+            approver_id=approver_id,
+            name=name,
+        )
 
     async def _add(
         self,
@@ -340,7 +374,7 @@ class Enrollments:
             account_id=session.account_id,
             factor_id=factor_id,
             kind=begun["kind"],
-            name=begun["name"],
+            name=begun["name"] or first.name,
             secret=first.seal(factor_id),
             strength=STRENGTH[begun["kind"]],
             last_step=first.last_step,
@@ -350,6 +384,10 @@ class Enrollments:
         if factor is None:
             # Of a credential that is enrolled already, whoever's it is (WebAuthn 7.1, step 26).
             raise InvalidSecondFactor
+        if first.approver_id is not None and not await db_approvers.enrol(
+            tx, realm.realm_id, session.account_id, first.approver_id, factor_id, factor.name
+        ):
+            raise ApproverNotPaired
         return factor
 
     async def _demand_room(self, db: Connection, realm: Realm, session: ActiveSession, kind: str) -> None:

@@ -168,6 +168,13 @@ class RecentTwoFactorRequired(TwofoldError):
     status = "PERMISSION_DENIED"
 
 
+class ApproverInvalid(TwofoldError):
+    """Not a fresh proof of a paired phone: make a new one, by a clock that is right, or pair the phone again."""
+
+    reason = "APPROVER_INVALID"
+    status = "UNAUTHENTICATED"
+
+
 class CallerUnknown(TwofoldError):
     """The calling service is not known: send its credential in the metadata `authorization: Bearer ...`."""
 
@@ -220,6 +227,36 @@ class SessionNotFound(TwofoldError):
     reason = "SESSION_NOT_FOUND"
     status = "NOT_FOUND"
     field = "session_id"
+
+
+class ApprovalNotFound(TwofoldError):
+    """No such request for approval is open here: it is unknown, expired, answered or taken back."""
+
+    reason = "APPROVAL_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "request_id"
+
+
+class ApprovalPending(TwofoldError):
+    """No phone has approved yet: WatchChallenge tells when one has."""
+
+    reason = "APPROVAL_PENDING"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return [("APPROVAL", "challenge", "Not answered yet.")]
+
+
+class ApproverNotPaired(TwofoldError):
+    """No phone has used the pairing code yet: scan it, then call again."""
+
+    reason = "APPROVER_NOT_PAIRED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("APPROVER", "enrollment", self.message),)
 
 
 class TwoFactorNotEnrolled(TwofoldError):
@@ -284,6 +321,13 @@ class Overloaded(TwofoldError):
     """The server has as much work as it can do. Nothing was counted; come again shortly."""
 
     reason = "OVERLOADED"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class ApprovalLimitReached(TwofoldError):
+    """Several requests for approval were not approved, so no phone is asked for now: use another factor, or wait."""
+
+    reason = "APPROVAL_LIMIT_REACHED"
     status = "RESOURCE_EXHAUSTED"
 
 

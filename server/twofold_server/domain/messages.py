@@ -17,6 +17,7 @@ from twofold_server.domain.values import AccountId, EmailAddress, PhoneNumber, R
 
 URGENT: Final = 1
 NOTICE: Final = 5
+WAKE_UP: Final = "wake_up"
 _NOTICE_LIFE: Final = timedelta(days=7)
 
 
@@ -39,6 +40,7 @@ class MessageKind(StrEnum):
     ACCOUNT_DELETED = "account_deleted"
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
+    APPROVAL_NOT_ME = "approval_not_me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
+    MessageKind.APPROVAL_NOT_ME: Rule(shown=_FACTOR),
 }
 # Kinds that share one budget for each address.
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
@@ -147,6 +150,32 @@ class Messages:
             expire_time=end,
             channel="sms" if isinstance(address, PhoneNumber) else "email",
         )
+
+    def wake_up(
+        self, realm_id: RealmId | str, token: str, *, account_id: UUID, ticket_id: UUID, expire_time: datetime
+    ) -> OutboxRow:
+        """Make the row that wakes a phone: for the channel `hook`, with nothing in it but the phone's own token."""
+        now, outbox_id = self._clock(), uuid7()
+        return OutboxRow(
+            outbox_id=outbox_id,
+            realm_id=realm_id,
+            account_id=account_id,
+            ticket_id=ticket_id,
+            kind=WAKE_UP,
+            address_mac=b"",
+            payload=self._keyring.seal(
+                json.dumps({"wake_up_token": token}).encode(), _place(realm_id, account_id, outbox_id)
+            ),
+            priority=URGENT,
+            create_time=now,
+            due_time=now,
+            expire_time=expire_time,
+        )
+
+    def open_wake_up(self, realm_id: RealmId | str, account_id: UUID, outbox_id: UUID, sealed: bytes) -> str:
+        """Open what `wake_up` sealed: the phone's token. Raises SealBroken, UnknownKey."""
+        token: str = json.loads(self._keyring.open(sealed, _place(realm_id, account_id, outbox_id)))["wake_up_token"]
+        return token
 
     def open(self, realm_id: RealmId | str, account_id: UUID | None, outbox_id: UUID, sealed: bytes) -> Payload:
         """Open a row's payload. Raises SealBroken where it was altered or moved, UnknownKey for a key not held here."""

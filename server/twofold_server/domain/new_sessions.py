@@ -28,12 +28,13 @@ def new_session(
     auth_time: datetime,
     proven: tuple[str, ...] = (),
     with_password: bool = True,
+    aal: int | None = None,
     ip_address: str | None = None,
     user_agent: str | None = None,
 ) -> NewSession:
     """The session of a right sign-in; `aal` and `amr` say what was proven, no more.
 
-    `proven` is what this very second factor proves, where that differs within its kind.
+    `proven` and `aal` are what this very second factor proves, where that differs within its kind.
     """
     expire_time, absolute_expire_time = session_end(realm, now)
     return NewSession(
@@ -41,7 +42,7 @@ def new_session(
         salt=tokens.new_salt(),
         audience=audience,
         amr=[*(["pwd"] if with_password else []), *(_methods(second_factor, proven))],
-        aal=max(1, AAL[second_factor.kind]) if second_factor else 1,
+        aal=(AAL[second_factor.kind] if aal is None else aal) if second_factor else 1,
         auth_time=auth_time,
         second_factor_time=now if second_factor else None,
         factor_strength=STRENGTH[second_factor.kind] if second_factor else 0,

@@ -310,12 +310,13 @@ async def prove_second_factor(
     kind: str,
     *,
     amr: tuple[str, ...] = (),
+    aal: int | None = None,
     auth_time: datetime | None,
     rotate: bool,
     now: datetime,
 ) -> SessionRow:
     """Write on a locked session that a second factor was proven in it just now, and the password too where
-    `auth_time` says so. `amr` is what this very one proves, where that differs within the kind.
+    `auth_time` says so. `amr` and `aal` are what this very one proves, where that differs within the kind.
     """
     methods = [*row.amr, *(method for method in amr or AMR[kind] if method not in row.amr)]
     strength, time = STRENGTH[kind], now
@@ -328,7 +329,7 @@ async def prove_second_factor(
         row.session_id,
         epoch=row.epoch,
         amr=methods,
-        aal=max(row.aal, AAL[kind]),
+        aal=max(row.aal, AAL[kind] if aal is None else aal),
         auth_time=auth_time or row.auth_time,
         second_factor_time=time,
         factor_strength=strength,

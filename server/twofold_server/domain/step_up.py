@@ -241,6 +241,6 @@ class StepUps:
             return error
         assert code.kind is not None
         stepped = await prove_second_factor(
-            tx, realm, row, code.kind, amr=code.amr, auth_time=None, rotate=True, now=now
+            tx, realm, row, code.kind, amr=code.amr, aal=code.aal, auth_time=None, rotate=True, now=now
         )
         return stepped, state.generation + 1, state.salt

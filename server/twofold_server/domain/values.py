@@ -17,7 +17,7 @@ import email_validator
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from twofold_server.crypto import backup_codes, passkeys, tokens
+from twofold_server.crypto import backup_codes, pairing_codes, passkeys, tokens
 
 RealmId = NewType("RealmId", str)
 AccountId = NewType("AccountId", UUID)
@@ -314,10 +314,65 @@ class PasskeyAnswer:
         return cls(text)
 
 
+@dataclass(frozen=True, slots=True)
+class PushApproval:
+    """The claim that a phone has approved: it holds nothing, as the request's row tells."""
+
+    text: str = ""
+
+    kind: ClassVar[str] = "push"
+
+
 SentCode = EmailCode | SmsCode
 """What answers a message; it comes through a challenge alone, since that is what the message was sent for."""
 
-SecondFactor = TotpCode | BackupCode | SentCode | PasskeyAnswer
+FirstProof = TotpCode | SentCode | PasskeyAnswer | PushApproval
+"""What an enrolment is finished with."""
+
+SecondFactor = TotpCode | BackupCode | SentCode | PasskeyAnswer | PushApproval
+
+
+@dataclass(frozen=True, slots=True)
+class PairingCode:
+    """A pairing code in its one spelling."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text:
+            raise ValueError("Required.")
+        found = pairing_codes.normalize(text)
+        if found is None:
+            raise ValueError("Not a pairing code: 28 characters in groups of four.")
+        return cls(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNumber:
+    """The number of a waiting screen, as it was typed on a phone: 2 to 6 digits, spaces forgiven; may be empty."""
+
+    digits: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        digits = "".join(text.split()) if len(text) <= 32 else "-"
+        if digits and not (digits.isascii() and digits.isdigit() and 2 <= len(digits) <= 6):
+            raise ValueError("Not the number of a request: 2 to 6 digits.")
+        return cls(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUpToken:
+    """What the operator's push service knows a phone by: at most 512 printable ASCII characters; empty for none."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > 512 or not all("!" <= c <= "~" for c in text):
+            raise ValueError("At most 512 printable ASCII characters without spaces.")
+        return cls(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from twofold_server.rpc.policy import ContractBroken, policy_of
 from twofold_server.rpc.trace import Trace
 
 if TYPE_CHECKING:
+    from twofold_server.domain.approvers import Approvers
     from twofold_server.domain.checked_tokens import CheckedTokens
     from twofold_server.domain.sessions import Sessions
 
@@ -72,6 +73,7 @@ class Boundary(grpc.GenericRpcHandler):
         sessions: Sessions,
         tokens: CheckedTokens,
         realms: Realms,
+        approvers: Approvers,
         clock: Clock,
         limits: Limits,
         certificates: Certificates | None = None,
@@ -79,7 +81,7 @@ class Boundary(grpc.GenericRpcHandler):
         self._callers = callers
         self._certificates = certificates
         self._limits = limits
-        self._passage = Passage(self.authenticate, sessions, tokens, realms, clock, limits)
+        self._passage = Passage(self.authenticate, sessions, tokens, realms, approvers, clock, limits)
         self._journal = Journal()
         self._calls = _Group(CallCutOff)
         self._streams = _Group(ServerDraining)
@@ -94,7 +96,13 @@ class Boundary(grpc.GenericRpcHandler):
                     raise ContractBroken(f"{method.full_name} has no implementation")
                 policy = policy_of(method)
                 if method.server_streaming:
-                    self.serve_stream(policy.path, self._passage.of_stream(policy, implementation))
+                    # A gateway's one connection carries the streams of many phones and users.
+                    of_users = policy.approver or bool(policy.tickets)
+                    self.serve_stream(
+                        policy.path,
+                        self._passage.of_stream(policy, implementation),
+                        most_of_connection=_MOST_STREAMS if of_users else _MOST_STREAMS_OF_A_CONNECTION,
+                    )
                     continue
                 self.serve(policy.path, self._passage.of(policy, implementation), sampled=policy.any_client)
         self._unknown: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
@@ -110,12 +118,19 @@ class Boundary(grpc.GenericRpcHandler):
         handle = self._handle(path, work, self._calls, SAMPLE if sampled else 1)
         self._handlers[path] = grpc.unary_unary_rpc_method_handler(handle)
 
-    def serve_stream(self, path: str, work: StreamWork, *, client_streams: bool = False) -> None:
-        """Serve a stream of answers, or of both sides; 1,000 at a time, 100 of one connection.
+    def serve_stream(
+        self,
+        path: str,
+        work: StreamWork,
+        *,
+        client_streams: bool = False,
+        most_of_connection: int = _MOST_STREAMS_OF_A_CONNECTION,
+    ) -> None:
+        """Serve a stream of answers, or of both sides; 1,000 at a time, 100 of one connection unless said otherwise.
 
         It ends with SERVER_DRAINING at the drain.
         """
-        handle = self._handle(path, _counted(work), self._streams)
+        handle = self._handle(path, _counted(work, most_of_connection), self._streams)
         make = grpc.stream_stream_rpc_method_handler if client_streams else grpc.unary_stream_rpc_method_handler
         self._handlers[path] = make(handle)
 
@@ -190,7 +205,7 @@ class Boundary(grpc.GenericRpcHandler):
         return handle
 
 
-def _counted(work: StreamWork) -> StreamWork:
+def _counted(work: StreamWork, most_of_connection: int) -> StreamWork:
     """Bound a method's streams, each method and each connection by itself.
 
     Whoever watches health takes no place of who watches revocations, and one connection takes no place of the next.
@@ -201,7 +216,7 @@ def _counted(work: StreamWork) -> StreamWork:
     async def counted(requests: object, context: Context, trace: Trace) -> None:
         nonlocal under_way
         peer = context.peer()
-        if under_way >= _MOST_STREAMS or by_peer[peer] >= _MOST_STREAMS_OF_A_CONNECTION:
+        if under_way >= _MOST_STREAMS or by_peer[peer] >= most_of_connection:
             raise Overloaded(retry_after=RETRY_ELSEWHERE_SECONDS)
         under_way += 1
         by_peer[peer] += 1

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from twofold_server.domain.callers import Caller
-from twofold_server.domain.errors import RealmNotFound, SessionRequired
+from twofold_server.domain.errors import ApproverInvalid, RealmNotFound, SessionRequired
 from twofold_server.domain.values import RealmId
 
 if TYPE_CHECKING:
+    from twofold_server.domain.approvers import ActiveApprover
     from twofold_server.domain.checked_tokens import CheckedToken
     from twofold_server.domain.sessions import ActiveSession
 
@@ -32,8 +33,8 @@ class Call:
     """A call that the boundary let through.
 
     `realms` are those in which the caller has a role that the method takes; `deadline` is the time by which the work
-    is cancelled; `session` is None where the method takes none or a ticket stands for it, and
-    where the token was `checked` from memory instead.
+    is cancelled; `session` is None where the method takes none or a ticket stands for it, and where the token was
+    `checked` from memory instead; `approver` is the phone that has proven itself, where the method takes one.
     """
 
     request_id: str
@@ -45,6 +46,7 @@ class Call:
     checked: CheckedToken | None
     deadline: datetime
     client_rule: ClientRule
+    approver: ActiveApprover | None = None
 
     @property
     def realm(self) -> RealmId:
@@ -53,6 +55,8 @@ class Call:
             return self.named_realm
         if self.session is not None:
             return self.session.realm_id
+        if self.approver is not None:
+            return self.approver.realm_id
         raise RealmNotFound
 
     @property
@@ -61,6 +65,13 @@ class Call:
         if self.session is None:
             raise SessionRequired
         return self.session
+
+    @property
+    def phone(self) -> ActiveApprover:
+        """The paired phone that the call is made for. Raises ApproverInvalid."""
+        if self.approver is None:
+            raise ApproverInvalid
+        return self.approver
 
     @property
     def token(self) -> CheckedToken:

@@ -13,6 +13,7 @@ from twofold_server.domain.errors import CallerUnknown
 
 AUTHORIZATION: Final = "authorization"
 SESSION: Final = "twofold-session"
+APPROVER: Final = "twofold-approver"
 _SCHEME: Final = "bearer "
 _CERTIFICATES_KEPT: Final = 1024
 
@@ -36,6 +37,12 @@ def credentials_of(context: Context) -> tuple[str | None, str | None]:
     if authorization[: len(_SCHEME)].lower() != _SCHEME:
         raise CallerUnknown
     return authorization[len(_SCHEME) :], session
+
+
+def approver_proof_of(context: Context) -> str | None:
+    """A phone's proof; None if there is none, and the two joined, which are none, if there are two."""
+    found = [str(value) for key, value in context.invocation_metadata() or () if key == APPROVER]
+    return ",".join(found) if found else None
 
 
 class Certificates:

@@ -65,6 +65,14 @@ class Door:
             self.refuse(path, str(error))
             return cast(T, None)
 
+    def octets(self, path: str, kind: Callable[[bytes], T]) -> T:
+        """Any field of bytes by a parser that raises ValueError."""
+        try:
+            return kind(cast(bytes, getattr(self._request, path)))
+        except ValueError as error:
+            self.refuse(path, str(error))
+            return cast(T, None)
+
     def email(self, path: str = "email") -> values.EmailAddress:
         """An e-mail address. Required."""
         return self.parse(path, values.EmailAddress.parse)
@@ -123,7 +131,7 @@ class Door:
             self._malformed_session = path
         return cast(tokens.RefreshParts, found)
 
-    def first_proof(self, path: str = "proof") -> values.TotpCode | values.SentCode | values.PasskeyAnswer:
+    def first_proof(self, path: str = "proof") -> values.FirstProof:
         """The code or answer that an enrolment is finished with. Required."""
         match self.one_of(path):
             case "email_code":
@@ -132,6 +140,8 @@ class Door:
                 return self.parse("sms_code", values.SmsCode.parse)
             case "passkey_credential":
                 return self.passkey_answer("passkey_credential")
+            case "push":
+                return values.PushApproval()
             case _:
                 return self.totp_code("totp_code")
 
@@ -158,7 +168,9 @@ class Door:
                 return self.parse(f"{path}.sms_code", values.SmsCode.parse)
             case "passkey_assertion" if challenged:
                 return self.passkey_answer(f"{path}.passkey_assertion")
-            case "email_code" | "sms_code" | "passkey_assertion" as arm:
+            case "push" if challenged:
+                return values.PushApproval()
+            case "email_code" | "sms_code" | "passkey_assertion" | "push" as arm:
                 self.refuse(f"{path}.{arm}", "Answers a challenge alone: StartChallenge first.")
                 return None
             case _:

@@ -10,9 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto.blocklist import Advice
+from twofold_server.domain.approvals import Request, State
 from twofold_server.domain.challenges import Challenged, Started
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.deliveries import Delivery, DeliveryState, Refusal
+from twofold_server.domain.factors import push
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.factors.passkey import Question
 from twofold_server.domain.factors.totp import Material
@@ -28,6 +30,16 @@ KINDS: Final = {
     "email": sign_in_pb2.FACTOR_KIND_EMAIL,
     "sms": sign_in_pb2.FACTOR_KIND_SMS,
     "passkey": sign_in_pb2.FACTOR_KIND_PASSKEY,
+    "push": sign_in_pb2.FACTOR_KIND_PUSH,
+}
+APPROVAL_STATES: Final[dict[State, Any]] = {
+    "open": two_factor_pb2.APPROVAL_STATE_OPEN,
+    "approved": two_factor_pb2.APPROVAL_STATE_APPROVED,
+    "denied": two_factor_pb2.APPROVAL_STATE_DENIED,
+    "not_me": two_factor_pb2.APPROVAL_STATE_NOT_ME,
+    "wrong_number": two_factor_pb2.APPROVAL_STATE_WRONG_NUMBER,
+    "expired": two_factor_pb2.APPROVAL_STATE_EXPIRED,
+    "withdrawn": two_factor_pb2.APPROVAL_STATE_WITHDRAWN,
 }
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
@@ -179,8 +191,13 @@ def challenge(result: Challenged) -> sign_in_pb2.SecondFactorChallenge:
     )
 
 
-def material(found: Material | CodeSent | Question) -> dict[str, Any]:
+def material(found: Material | CodeSent | Question | push.Material) -> dict[str, Any]:
     """What an enrolment needs, under the name of its arm."""
+    if isinstance(found, push.Material):
+        phone = two_factor_pb2.PushEnrollmentMaterial(
+            pairing_code=found.pairing_code, pairing_url=found.pairing_url, qr_code_png=found.qr_code_png
+        )
+        return {"push": phone}
     if isinstance(found, Question):
         return {"passkey": two_factor_pb2.PasskeyEnrollmentMaterial(creation_options_json=found.options_json)}
     if isinstance(found, Material):
@@ -231,6 +248,21 @@ def factor(row: FactorRow) -> two_factor_pb2.Factor:
     if row.last_use_time is not None:
         packed.last_use_time.FromDatetime(row.last_use_time)
     return packed
+
+
+def approval_request(request: Request) -> two_factor_pb2.ApprovalRequest:
+    """Something that a phone is asked to approve."""
+    return two_factor_pb2.ApprovalRequest(
+        request_id=str(request.request_id),
+        realm_display_name=request.realm_name,
+        place=request.place,
+        browser=request.browser,
+        ip_address=request.ip_address,
+        digits=request.number_length,
+        step_up=request.step_up,
+        create_time=timestamp(request.create_time),
+        expire_time=timestamp(request.expire_time),
+    )
 
 
 def backup_codes(made: BackupCodes) -> two_factor_pb2.BackupCodes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -32,12 +33,14 @@ from twofold_server.domain.realms import Realms
 from twofold_server.domain.values import RealmId
 from twofold_server.rpc.admission import Admission
 from twofold_server.rpc.call import Call, ClientRule
+from twofold_server.rpc.credentials import approver_proof_of
 from twofold_server.rpc.policy import Policy
 from twofold_server.rpc.requirements import unmet
 from twofold_server.rpc.trace import Trace
 from twofold_server.rpc.wire import bad_text_field
 
 if TYPE_CHECKING:
+    from twofold_server.domain.approvers import Approvers
     from twofold_server.domain.checked_tokens import CheckedToken, CheckedTokens
     from twofold_server.domain.sessions import ActiveSession, Sessions
 
@@ -84,9 +87,11 @@ class Passage:
         sessions: Sessions,
         tokens: CheckedTokens,
         realms: Realms,
+        approvers: Approvers,
         clock: Clock,
         limits: Limits,
     ) -> None:
+        self._approvers = approvers
         self._authenticate = authenticate
         self._sessions = sessions
         self._tokens = tokens
@@ -117,13 +122,15 @@ class Passage:
                     if remaining < least:
                         raise DeadlineTooShort
                     # The core cancels this task when the deadline passes.
-                    call = await self._admitted(policy, request, caller, token, realms, named, remaining, trace)
+                    call = await self._admitted(
+                        policy, request, caller, token, realms, named, remaining, trace, context
+                    )
                     return bytes((await _answer(method, request, call)).SerializeToString())
                 limit = asyncio.timeout(limits.default_deadline)
                 try:
                     async with limit:
                         call = await self._admitted(
-                            policy, request, caller, token, realms, named, limits.default_deadline, trace
+                            policy, request, caller, token, realms, named, limits.default_deadline, trace, context
                         )
                         return bytes((await _answer(method, request, call)).SerializeToString())
                 except TimeoutError as error:
@@ -149,9 +156,11 @@ class Passage:
                 raise CallerNotPermitted(metadata={"roles": policy.role_names})
             request = _parsed(policy, raw)
             named = _named_realm(policy, request, caller, realms)
-            call = await self._admitted(policy, request, caller, token, realms, named, _STREAM_SECONDS, trace)
-            async for message in method(request, call):
-                await context.write(message.SerializeToString())
+            call = await self._admitted(policy, request, caller, token, realms, named, _STREAM_SECONDS, trace, context)
+            # Closed at once where the caller hangs up while a message is written, not when it is collected some day.
+            async with contextlib.aclosing(cast("AsyncGenerator[Message]", method(request, call))) as messages:
+                async for message in messages:
+                    await context.write(message.SerializeToString())
 
         return work
 
@@ -165,11 +174,15 @@ class Passage:
         named: RealmId | None,
         seconds: float,
         trace: Trace,
+        context: Context,
     ) -> Call:
         if named is not None:
             trace.realm = named
-        session, checked = None, None
-        if policy.any_client:
+        session, checked, approver = None, None, None
+        if policy.approver:
+            approver = await self._approvers.authenticate(approver_proof_of(context), policy.path, realms)
+            trace.realm = approver.realm_id
+        elif policy.any_client:
             checked = await self._checked(policy, caller, token, realms, named)
             trace.realm = checked.realm_id
         elif policy.requirements:
@@ -188,6 +201,7 @@ class Passage:
             client_rule=await self._client_rule(caller, realms, named, session)
             if policy.takes_credential
             else _NOBODY_STATED,
+            approver=approver,
         )
 
     async def _checked(

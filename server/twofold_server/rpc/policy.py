@@ -19,12 +19,14 @@ _ROLES: Final = {
     access_pb2.CALLER_ROLE_SUPPORT: Role.SUPPORT,
     access_pb2.CALLER_ROLE_ADMIN: Role.ADMIN,
 }
-# What a session can meet. APPROVER and AGENT have no method yet, and one that named them would be served to nobody.
+# What a session can meet. AGENT has no method yet, and one that named it would be served to nobody.
 _OF_SESSION: Final = (
     access_pb2.SESSION_REQUIREMENT_ANY,
     access_pb2.SESSION_REQUIREMENT_RECENT_PASSWORD,
     access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR,
 )
+# Named like a ticket's: a place in a list, and what a push service knows a phone by.
+_NO_TICKETS: Final = frozenset({"page_token", "wake_up_token"})
 
 
 class ContractBroken(Exception):
@@ -36,7 +38,7 @@ class Policy:
     """A method: how it is read, and who may call it.
 
     `requirements`: those that a session can meet; `without_session`: nothing need be proven; `tickets`: the fields of
-    the request any of which may stand for a session.
+    the request any of which may stand for a session; `approver`: a paired phone's proof is demanded.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Policy:
     requirements: tuple[int, ...]
     without_session: bool
     tickets: tuple[str, ...]
+    approver: bool
     any_client: bool
     takes_credential: bool
     names_realm: bool
@@ -66,7 +69,15 @@ def policy_of(method: MethodDescriptor) -> Policy:
     callers, proofs = set(access.caller), set(access.session)
     if not callers or not callers <= {access_pb2.CALLER_ROLE_ANY, *_ROLES}:
         raise ContractBroken(f"{method.full_name} names no caller's role, or one that this server does not know")
-    known = {access_pb2.SESSION_REQUIREMENT_NONE, access_pb2.SESSION_REQUIREMENT_TICKET, *_OF_SESSION}
+    approver = access_pb2.SESSION_REQUIREMENT_APPROVER in proofs
+    if approver and (len(proofs) > 1 or access.any_client or access.takes_credential):
+        raise ContractBroken(f"{method.full_name} takes an approver's proof, beside which nothing else counts")
+    known = {
+        access_pb2.SESSION_REQUIREMENT_APPROVER,
+        access_pb2.SESSION_REQUIREMENT_NONE,
+        access_pb2.SESSION_REQUIREMENT_TICKET,
+        *_OF_SESSION,
+    }
     if not proofs or not proofs <= known:
         raise ContractBroken(f"{method.full_name} names no session requirement, or one that this server can't check")
     tickets = _ticket_fields(method.input_type) if access_pb2.SESSION_REQUIREMENT_TICKET in proofs else ()
@@ -82,6 +93,7 @@ def policy_of(method: MethodDescriptor) -> Policy:
         requirements=tuple(r for r in _OF_SESSION if r in proofs),
         without_session=access_pb2.SESSION_REQUIREMENT_NONE in proofs,
         tickets=tickets,
+        approver=approver,
         any_client=access.any_client,
         takes_credential=access.takes_credential,
         names_realm="realm_id" in method.input_type.fields_by_name,
@@ -92,5 +104,6 @@ def _ticket_fields(request: Descriptor) -> tuple[str, ...]:
     return tuple(
         field.name
         for field in request.fields
-        if field.type == FieldDescriptor.TYPE_STRING and field.name.endswith("_token") and field.name != "page_token"
+        if field.type == FieldDescriptor.TYPE_STRING
+        and ((field.name.endswith("_token") and field.name not in _NO_TICKETS) or field.name == "pairing_code")
     )

@@ -5,22 +5,28 @@ from __future__ import annotations
 from typing import Final
 
 from twofold.v1 import two_factor_pb2
+from twofold_server.domain.approval_watch import ApprovalWatch
+from twofold_server.domain.approvals import Approvals
+from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.devices import Devices
 from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.errors import FactorNotFound
+from twofold_server.domain.factors import push
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
 from twofold_server.domain.values import Client, EmailAddress, PhoneNumber
 from twofold_server.rpc import packing
+from twofold_server.rpc.approvers import ApproverMethods
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading
 
 
-class TwoFactorServicer:
+class TwoFactorServicer(ApproverMethods):
     """Second factors: enrolled, used, listed and removed."""
 
     SERVICE: Final = two_factor_pb2.DESCRIPTOR.services_by_name["TwoFactorService"]
@@ -34,7 +40,13 @@ class TwoFactorServicer:
         step_ups: StepUps,
         devices: Devices,
         pages: Pages,
+        *,
+        approvers: Approvers,
+        approvals: Approvals,
+        watch: ApprovalWatch,
+        clock: Clock,
     ) -> None:
+        super().__init__(approvers, approvals, watch, clock)
         self._realms = realms
         self._enrollments = enrollments
         self._two_factor = two_factor
@@ -154,6 +166,8 @@ class TwoFactorServicer:
     async def StartChallenge(
         self, request: two_factor_pb2.StartChallengeRequest, call: Call
     ) -> two_factor_pb2.StartChallengeResponse:
+        if request.WhichOneof("factor") == push.KIND:
+            return await self._ask(request, call)
         with reading(request) as door:
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")

@@ -63,6 +63,7 @@ def _behind(app: App) -> Server:
         sessions=app.services.sessions,
         tokens=known,
         realms=app.services.realms,
+        approvers=app.services.approvers,
         clock=app.clock,
         limits=Limits(),
     )

@@ -15,6 +15,7 @@ class FactorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_KIND_EMAIL: _ClassVar[FactorKind]
     FACTOR_KIND_SMS: _ClassVar[FactorKind]
     FACTOR_KIND_PASSKEY: _ClassVar[FactorKind]
+    FACTOR_KIND_PUSH: _ClassVar[FactorKind]
 
 class DeliveryState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,6 +41,7 @@ FACTOR_KIND_BACKUP_CODE: FactorKind
 FACTOR_KIND_EMAIL: FactorKind
 FACTOR_KIND_SMS: FactorKind
 FACTOR_KIND_PASSKEY: FactorKind
+FACTOR_KIND_PUSH: FactorKind
 DELIVERY_STATE_UNSPECIFIED: DeliveryState
 DELIVERY_STATE_WAITING: DeliveryState
 DELIVERY_STATE_SENT: DeliveryState
@@ -66,19 +68,25 @@ class ClientContext(_message.Message):
     language_code: str
     def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ...) -> None: ...
 
+class PushProof(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class SecondFactor(_message.Message):
-    __slots__ = ("totp_code", "backup_code", "email_code", "sms_code", "passkey_assertion")
+    __slots__ = ("totp_code", "backup_code", "email_code", "sms_code", "passkey_assertion", "push")
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
     SMS_CODE_FIELD_NUMBER: _ClassVar[int]
     PASSKEY_ASSERTION_FIELD_NUMBER: _ClassVar[int]
+    PUSH_FIELD_NUMBER: _ClassVar[int]
     totp_code: str
     backup_code: str
     email_code: str
     sms_code: str
     passkey_assertion: str
-    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., passkey_assertion: _Optional[str] = ...) -> None: ...
+    push: PushProof
+    def __init__(self, totp_code: _Optional[str] = ..., backup_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., passkey_assertion: _Optional[str] = ..., push: _Optional[_Union[PushProof, _Mapping]] = ...) -> None: ...
 
 class Reauthentication(_message.Message):
     __slots__ = ("password",)

@@ -80,6 +80,26 @@ class TwoFactorServiceStub(object):
                 request_serializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceRequest.SerializeToString,
                 response_deserializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceResponse.FromString,
                 )
+        self.WatchChallenge = channel.unary_stream(
+                '/twofold.v1.TwoFactorService/WatchChallenge',
+                request_serializer=twofold_dot_v1_dot_two__factor__pb2.WatchChallengeRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_two__factor__pb2.WatchChallengeResponse.FromString,
+                )
+        self.PairApprover = channel.unary_unary(
+                '/twofold.v1.TwoFactorService/PairApprover',
+                request_serializer=twofold_dot_v1_dot_two__factor__pb2.PairApproverRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_two__factor__pb2.PairApproverResponse.FromString,
+                )
+        self.WatchApprovals = channel.unary_stream(
+                '/twofold.v1.TwoFactorService/WatchApprovals',
+                request_serializer=twofold_dot_v1_dot_two__factor__pb2.WatchApprovalsRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_two__factor__pb2.WatchApprovalsResponse.FromString,
+                )
+        self.AnswerApproval = channel.unary_unary(
+                '/twofold.v1.TwoFactorService/AnswerApproval',
+                request_serializer=twofold_dot_v1_dot_two__factor__pb2.AnswerApprovalRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_two__factor__pb2.AnswerApprovalResponse.FromString,
+                )
 
 
 class TwoFactorServiceServicer(object):
@@ -115,7 +135,8 @@ class TwoFactorServiceServicer(object):
 
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-        TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+        APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+        CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -176,8 +197,13 @@ class TwoFactorServiceServicer(object):
         backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
         sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
-        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
+        For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+        one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+        further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+        APPROVAL_LIMIT_REACHED (`push`).
+        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
+        with another number, and counts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,7 +213,8 @@ class TwoFactorServiceServicer(object):
         """Answers a challenge of SignIn or StepUp, and so finishes it.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
-        INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
+        INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
+        for StepUp also SESSION_ENDED and SESSION_REUSED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -207,6 +234,56 @@ class TwoFactorServiceServicer(object):
         """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
 
         Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchChallenge(self, request, context):
+        """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+        The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+        by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+        (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PairApprover(self, request, context):
+        """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+        Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+        until then its proofs are refused.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+        not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchApprovals(self, request, context):
+        """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+        Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+        when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+        too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+        Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerApproval(self, request, context):
+        """Answers a request for approval, once.
+
+        A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+        choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+        ask again from an unknown device for 10 min, and tells the user's addresses.
+        Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+        (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+        Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,6 +351,26 @@ def add_TwoFactorServiceServicer_to_server(servicer, server):
                     servicer.RevokeDevice,
                     request_deserializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceRequest.FromString,
                     response_serializer=twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceResponse.SerializeToString,
+            ),
+            'WatchChallenge': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchChallenge,
+                    request_deserializer=twofold_dot_v1_dot_two__factor__pb2.WatchChallengeRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_two__factor__pb2.WatchChallengeResponse.SerializeToString,
+            ),
+            'PairApprover': grpc.unary_unary_rpc_method_handler(
+                    servicer.PairApprover,
+                    request_deserializer=twofold_dot_v1_dot_two__factor__pb2.PairApproverRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_two__factor__pb2.PairApproverResponse.SerializeToString,
+            ),
+            'WatchApprovals': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchApprovals,
+                    request_deserializer=twofold_dot_v1_dot_two__factor__pb2.WatchApprovalsRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_two__factor__pb2.WatchApprovalsResponse.SerializeToString,
+            ),
+            'AnswerApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerApproval,
+                    request_deserializer=twofold_dot_v1_dot_two__factor__pb2.AnswerApprovalRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_two__factor__pb2.AnswerApprovalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -492,5 +589,73 @@ class TwoFactorService(object):
         return grpc.experimental.unary_unary(request, target, '/twofold.v1.TwoFactorService/RevokeDevice',
             twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceRequest.SerializeToString,
             twofold_dot_v1_dot_two__factor__pb2.RevokeDeviceResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchChallenge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/twofold.v1.TwoFactorService/WatchChallenge',
+            twofold_dot_v1_dot_two__factor__pb2.WatchChallengeRequest.SerializeToString,
+            twofold_dot_v1_dot_two__factor__pb2.WatchChallengeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PairApprover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.TwoFactorService/PairApprover',
+            twofold_dot_v1_dot_two__factor__pb2.PairApproverRequest.SerializeToString,
+            twofold_dot_v1_dot_two__factor__pb2.PairApproverResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchApprovals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/twofold.v1.TwoFactorService/WatchApprovals',
+            twofold_dot_v1_dot_two__factor__pb2.WatchApprovalsRequest.SerializeToString,
+            twofold_dot_v1_dot_two__factor__pb2.WatchApprovalsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AnswerApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.TwoFactorService/AnswerApproval',
+            twofold_dot_v1_dot_two__factor__pb2.AnswerApprovalRequest.SerializeToString,
+            twofold_dot_v1_dot_two__factor__pb2.AnswerApprovalResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -54,7 +54,8 @@ class TwoFactorServiceStub:
 
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-    TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+    APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+    CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -115,8 +116,13 @@ class TwoFactorServiceStub:
     backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
     sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
-    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
+    For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+    one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+    further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+    APPROVAL_LIMIT_REACHED (`push`).
+    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
+    with another number, and counts.
     """
 
     FinishChallenge: grpc.UnaryUnaryMultiCallable[
@@ -126,7 +132,8 @@ class TwoFactorServiceStub:
     """Answers a challenge of SignIn or StepUp, and so finishes it.
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
-    INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
+    INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
+    for StepUp also SESSION_ENDED and SESSION_REUSED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
     """
 
@@ -146,6 +153,56 @@ class TwoFactorServiceStub:
     """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
 
     Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+    """
+
+    WatchChallenge: grpc.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchChallengeRequest,
+        twofold.v1.two_factor_pb2.WatchChallengeResponse,
+    ]
+    """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+    The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+    by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+    (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+    """
+
+    PairApprover: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.PairApproverRequest,
+        twofold.v1.two_factor_pb2.PairApproverResponse,
+    ]
+    """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+    Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+    until then its proofs are refused.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+    not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+    """
+
+    WatchApprovals: grpc.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchApprovalsRequest,
+        twofold.v1.two_factor_pb2.WatchApprovalsResponse,
+    ]
+    """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+    Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+    when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+    too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+    Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+    """
+
+    AnswerApproval: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.AnswerApprovalRequest,
+        twofold.v1.two_factor_pb2.AnswerApprovalResponse,
+    ]
+    """Answers a request for approval, once.
+
+    A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+    choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+    ask again from an unknown device for 10 min, and tells the user's addresses.
+    Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+    (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+    Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
     """
 
 class TwoFactorServiceAsyncStub:
@@ -184,7 +241,8 @@ class TwoFactorServiceAsyncStub:
 
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-    TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+    APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+    CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -245,8 +303,13 @@ class TwoFactorServiceAsyncStub:
     backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
     sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
-    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
+    For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+    one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+    further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+    APPROVAL_LIMIT_REACHED (`push`).
+    Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
+    with another number, and counts.
     """
 
     FinishChallenge: grpc.aio.UnaryUnaryMultiCallable[
@@ -256,7 +319,8 @@ class TwoFactorServiceAsyncStub:
     """Answers a challenge of SignIn or StepUp, and so finishes it.
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
-    INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
+    INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
+    for StepUp also SESSION_ENDED and SESSION_REUSED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
     """
 
@@ -276,6 +340,56 @@ class TwoFactorServiceAsyncStub:
     """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
 
     Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+    """
+
+    WatchChallenge: grpc.aio.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchChallengeRequest,
+        twofold.v1.two_factor_pb2.WatchChallengeResponse,
+    ]
+    """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+    The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+    by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+    (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+    """
+
+    PairApprover: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.PairApproverRequest,
+        twofold.v1.two_factor_pb2.PairApproverResponse,
+    ]
+    """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+    Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+    until then its proofs are refused.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+    not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+    """
+
+    WatchApprovals: grpc.aio.UnaryStreamMultiCallable[
+        twofold.v1.two_factor_pb2.WatchApprovalsRequest,
+        twofold.v1.two_factor_pb2.WatchApprovalsResponse,
+    ]
+    """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+    Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+    when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+    too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+    Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+    """
+
+    AnswerApproval: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.two_factor_pb2.AnswerApprovalRequest,
+        twofold.v1.two_factor_pb2.AnswerApprovalResponse,
+    ]
+    """Answers a request for approval, once.
+
+    A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+    choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+    ask again from an unknown device for 10 min, and tells the user's addresses.
+    Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+    (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+    Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
     """
 
 class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
@@ -320,7 +434,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
 
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
-        TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED, CHANGED_MEANWHILE.
+        APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
+        CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
 
@@ -393,8 +508,13 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         backup codes. Asked again before `delivery.resend_time` it sends nothing and tells how far the last message came; afterwards it
         sends a new code, which ends the one before. Wrong codes of the challenge are not forgotten with that.
 
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE.
-        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing.
+        For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
+        one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
+        further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+        APPROVAL_LIMIT_REACHED (`push`).
+        Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
+        with another number, and counts.
         """
 
     @abc.abstractmethod
@@ -406,7 +526,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         """Answers a challenge of SignIn or StepUp, and so finishes it.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
-        INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; for StepUp also SESSION_ENDED and SESSION_REUSED.
+        INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
+        for StepUp also SESSION_ENDED and SESSION_REUSED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
         """
 
@@ -430,6 +551,64 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         """Makes a device unknown: its token is worth nothing from now on, and its trust is over. Its sessions go on; RevokeSession ends them.
 
         Reasons: DEVICE_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+        """
+
+    @abc.abstractmethod
+    def WatchChallenge(
+        self,
+        request: twofold.v1.two_factor_pb2.WatchChallengeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[twofold.v1.two_factor_pb2.WatchChallengeResponse], collections.abc.AsyncIterator[twofold.v1.two_factor_pb2.WatchChallengeResponse]]:
+        """Tells at once what became of the approval that StartChallenge asked for; for the front end that waits.
+
+        The first message says how it stands; the stream ends with the message that it is over. Each message follows a change
+        by some 100 ms. After APPROVED call FinishChallenge with the arm `push`.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, or another caller's), APPROVAL_NOT_FOUND
+        (none was asked for). Retry: safe; the stream may be opened again at any time, at any server.
+        """
+
+    @abc.abstractmethod
+    def PairApprover(
+        self,
+        request: twofold.v1.two_factor_pb2.PairApproverRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.two_factor_pb2.PairApproverResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.PairApproverResponse]]:
+        """Pairs a phone with an enrolment that BeginEnrollment began: the phone's own key for the pairing code.
+
+        Called for the phone, through a gateway. The phone may approve once FinishEnrollment has been called in the user's session;
+        until then its proofs are refused.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced code, or its enrolment is), APPROVER_INVALID (the signature is
+        not by the key). Retry: never on its own; once paired, a repeat gets TICKET_NOT_FOUND, and BeginEnrollment makes a new code.
+        """
+
+    @abc.abstractmethod
+    def WatchApprovals(
+        self,
+        request: twofold.v1.two_factor_pb2.WatchApprovalsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[twofold.v1.two_factor_pb2.WatchApprovalsResponse], collections.abc.AsyncIterator[twofold.v1.two_factor_pb2.WatchApprovalsResponse]]:
+        """Shows a paired phone what it is asked to approve: what is open first, then what is new, then what has ended.
+
+        Nothing is lost by a stream that breaks: open requests are in the first message of the next. It ends with APPROVER_INVALID
+        when the approver is removed or the account changed (a new password, say): open it once more, and where that is refused
+        too, pair again. Of one approver three streams stand side by side; a fourth ends the oldest, without an error.
+        Reasons: APPROVER_INVALID. Retry: safe, with a new proof.
+        """
+
+    @abc.abstractmethod
+    def AnswerApproval(
+        self,
+        request: twofold.v1.two_factor_pb2.AnswerApprovalRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.two_factor_pb2.AnswerApprovalResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.AnswerApprovalResponse]]:
+        """Answers a request for approval, once.
+
+        A wrong number ends the challenge, so that it can't be guessed: the sign-in begins anew. DENY ends the request; the user may
+        choose another factor. NOT_ME ends the challenge and every session that came of it or that it was asked in, lets nobody
+        ask again from an unknown device for 10 min, and tells the user's addresses.
+        Reasons: APPROVER_INVALID (also: the signature is not by the approver's key or not over this answer), APPROVAL_NOT_FOUND
+        (unknown, another account's, expired, answered or taken back), INVALID_SECOND_FACTOR (the wrong number).
+        Retry: never on its own; where an answer was lost, WatchApprovals shows whether the request is still open.
         """
 
 def add_TwoFactorServiceServicer_to_server(servicer: TwoFactorServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

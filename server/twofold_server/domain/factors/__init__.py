@@ -13,17 +13,17 @@ from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.verdicts import Code
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.factors import backup_codes, email_code, passkey, sms_code, totp
+from twofold_server.domain.factors import backup_codes, email_code, passkey, push, sms_code, totp
 from twofold_server.domain.factors.kinds import Enrolled, Sent
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import BackupCode, EmailCode, PasskeyAnswer, SecondFactor, SmsCode
+from twofold_server.domain.values import BackupCode, EmailCode, PasskeyAnswer, PushApproval, SecondFactor, SmsCode
 
-_MODULES: Final = (totp, backup_codes, email_code, sms_code, passkey)
+_MODULES: Final = (totp, backup_codes, email_code, sms_code, passkey, push)
 AMR: Final = {module.KIND: module.AMR for module in _MODULES}
 AAL: Final = {module.KIND: module.AAL for module in _MODULES}
 STRENGTH: Final = {module.KIND: module.STRENGTH for module in _MODULES}
-NAME: Final = {module.KIND: module.NAME for module in (totp, email_code, sms_code, passkey)}
-SLOT: Final = {module.KIND: module.SLOT for module in (email_code, sms_code, passkey)}
+NAME: Final = {module.KIND: module.NAME for module in (totp, email_code, sms_code, passkey, push)}
+SLOT: Final = {module.KIND: module.SLOT for module in (email_code, sms_code, passkey, push)}
 """Of the kinds that something is sent for."""
 
 
@@ -54,6 +54,8 @@ class Factors:
                 return email_code.verify(self._keyring, second_factor, sent)
             case PasskeyAnswer():
                 return await self._passkey(realm, enrolled, second_factor, sent)
+            case PushApproval():
+                return push.verify(realm, sent)
             case SmsCode():
                 return sms_code.verify(self._keyring, second_factor, sent)
         return totp.verify(self._keyring, realm, enrolled, second_factor, self._clock())

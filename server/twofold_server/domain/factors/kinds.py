@@ -28,10 +28,15 @@ class Enrolled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent for a challenge and still waits for its answer; `payload` is the kind's own."""
+    """What was sent for a challenge and still waits for its answer; `payload` is the kind's own.
+
+    `answer` is what the phone said that was asked, and `factor_id` the factor that this phone is.
+    """
 
     ticket_id: UUID
     payload: dict[str, Any] = field(repr=False)
+    answer: str | None = None
+    factor_id: UUID | None = None
 
 
 def of_kind(enrolled: Enrolled, kind: str) -> list[tuple[UUID, bytes]]:
