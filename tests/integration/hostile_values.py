@@ -144,6 +144,22 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 Hostile("backup code", bag["backup_code"], BAD),
                 Hostile("another's", "000000" if own != "000000" else "000001", wrong),
             ]  # fmt: skip
+        case "code":
+            # The wrong ones of these count, so they are few: the fifth ends the step.
+            wrong = frozenset({"INVALID_CODE"})
+            return [
+                *_common(BAD),
+                Hostile("letters", "12a456", BAD), Hostile("Arabic-Indic", "١٢٣٤٥٦", BAD),
+                Hostile("seven", "1234567", BAD),
+                Hostile("another's", "000000" if own != "000000" else "000001", wrong),
+            ]  # fmt: skip
+        case "phone_number":
+            return [
+                *_common(BAD),
+                Hostile("national", "605987654", BAD), Hostile("landline", "+420222123456", BAD),
+                Hostile("premium", "+420900123456", BAD), Hostile("extension", f"{own};ext=1", BAD),
+                Hostile("Arabic-Indic", "+٤٢٠605987654", BAD), Hostile("nowhere", "+9991234567", BAD),
+            ]  # fmt: skip
         case "backup_code":
             wrong = frozenset({"INVALID_SECOND_FACTOR", "TWO_FACTOR_NOT_ENROLLED"})
             return [*_common(BAD), Hostile("digits", "123456", BAD), Hostile("another's", bag["backup_code"], wrong)]

@@ -28,7 +28,8 @@ async def pool(pool_of_races: Pool) -> Pool:
     await pool_of_races.execute(
         """
         TRUNCATE accounts, password_credentials, factors, factor_budgets, backup_codes, unknown_identifiers,
-                 network_failures, devices, sessions, tickets, resend_waits, outbox, events, revocations
+                 network_failures, devices, sessions, tickets, resend_waits, outbox, events, revocations, phone_numbers,
+                 sms_counts
         """
     )
     return pool_of_races
