@@ -64,6 +64,7 @@ from twofold_server.domain.values import (
     PasskeyAnswer,
     Password,
     PhoneNumber,
+    PushApproval,
     SmsCode,
     TotpCode,
 )

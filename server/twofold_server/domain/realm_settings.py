@@ -105,7 +105,10 @@ class RealmSettings:
     sms_per_day: int = _count("Text messages a day (UTC) of the realm.", 1000, 1, 100_000_000)
     sms_countries: tuple[str, ...] = field(
         default=(),
-        metadata={"doc": "ISO 3166 codes of the countries that text messages go to. Empty: all.", "optional": True},
+        metadata={
+            "doc": "ISO 3166 codes of the countries that text messages go to. Empty: all.",
+            "entries": (0, 250),
+        },
     )
     sms_code_domain: str = _text(
         "Domain of the line `@domain #code` that ends a code's message, by which phones fill it in. Empty: no line.", ""
@@ -131,7 +134,7 @@ class RealmSettings:
         default=(),
         metadata={
             "doc": "Origins of pages that may use passkeys, at or below that domain. Empty: https:// and the domain.",
-            "minimum": 0,
+            "entries": (0, 50),
         },
     )
 
@@ -258,12 +261,12 @@ def _checked(name: str, stored: object) -> Value:
                 raise SettingRefused(f"{name}: from {show(limits['minimum'])} to {show(limits['maximum'])}.")
             return value
         case tuple():
-            least = 0 if limits.get("optional") else limits.get("minimum", 1)
-            if not isinstance(stored, list) or not least <= len(stored) <= 250:
-                raise SettingRefused(f"{name}: {least} to 250 different ones.")
+            least, most = limits.get("entries", (1, 50))
+            if not isinstance(stored, list) or not least <= len(stored) <= most:
+                raise SettingRefused(f"{name}: {least} to {most} different ones.")
             parts = tuple(_checked_text(name, part) for part in stored)
             if len(set(parts)) != len(parts):
-                raise SettingRefused(f"{name}: {least} to 250 different ones.")
+                raise SettingRefused(f"{name}: {least} to {most} different ones.")
             return parts
         case _:
             text = _checked_text(name, stored)
