@@ -176,7 +176,7 @@ class BackupCode:
 
 @dataclass(frozen=True, slots=True)
 class PushApproval:
-    """The claim that a phone has approved: it holds nothing, as the challenge's step tells."""
+    """The claim that a phone has approved: it holds nothing, as the request itself tells."""
 
     text: str = ""
 
