@@ -387,3 +387,98 @@ async def test_a_server_that_ends_loses_no_request(two_services: tuple[Service, 
         (request,) = await shown(again)
         await again.approve(request.request_id, started.number)
         assert await state(other, found) == APPROVED
+
+
+async def finished(
+    service: Service, user: User, found: sign_in_pb2.SecondFactorChallenge
+) -> two_factor_pb2.FinishChallengeResponse:
+    """Finish a challenge that a phone has answered."""
+    return await service.finish_challenge(user, found, sign_in_pb2.SecondFactor(push=sign_in_pb2.PushProof()))
+
+
+async def test_an_approval_signs_in_once(service: Service, user: User, phone: Approver) -> None:
+    """Before the phone has answered it is pending, and not counted; approved it signs in, that challenge alone."""
+    found, number, request_id = await asked(service, user, phone)
+    for _ in range(7):
+        with refused("APPROVAL_PENDING"):
+            await finished(service, user, found)
+    other = await challenge(service, user)
+    await phone.approve(request_id, number)
+    with refused("APPROVAL_NOT_FOUND"):
+        await finished(service, user, other)
+    response = await finished(service, user, found)
+    assert response.signed_in.session.aal == 2
+    assert list(response.signed_in.session.amr) == ["pwd", "mfa", "pop"]
+    assert await service.is_live(user)
+    again = await finished(service, user, found)
+    assert again.signed_in.session.session_id == response.signed_in.session.session_id
+    service.clock.advance(11)
+    with refused("TICKET_NOT_FOUND"):
+        await finished(service, user, found)
+
+
+async def test_a_denied_or_expired_request_signs_nobody_in(service: Service, user: User, phone: Approver) -> None:
+    """Denied, and approved too late to be asked for: another factor is still open."""
+    found, _, request_id = await asked(service, user, phone)
+    await phone.deny(request_id)
+    with refused("APPROVAL_NOT_FOUND"):
+        await finished(service, user, found)
+    found, number, request_id = await asked(service, user, phone)
+    await phone.approve(request_id, number)
+    service.clock.advance(61)
+    with refused("APPROVAL_NOT_FOUND"):
+        await finished(service, user, found)
+
+
+async def test_what_a_phone_approved_that_was_removed_since_counts_no_more(
+    service: Service, user: User, phone: Approver
+) -> None:
+    """The approval goes with its phone."""
+    await service.enrol(user)
+    listed = await service.two_factor.ListFactors(
+        two_factor_pb2.ListFactorsRequest(), metadata=service.with_session(user)
+    )
+    (factor,) = [f for f in listed.factors if f.kind == sign_in_pb2.FACTOR_KIND_PUSH]
+    found, number, request_id = await asked(service, user, phone)
+    await phone.approve(request_id, number)
+    await service.two_factor.RemoveFactor(
+        two_factor_pb2.RemoveFactorRequest(factor_id=factor.factor_id), metadata=service.with_session(user)
+    )
+    with refused("APPROVAL_NOT_FOUND"):
+        await finished(service, user, found)
+
+
+async def test_two_digits_are_no_aal2(service: Service, user: User, phone: Approver) -> None:
+    """Where the realm has the user type two digits, a guess is too likely."""
+    await service.app.pool.execute("""UPDATE realms SET settings = '{"push_digits": 2}'""")
+    service.clock.advance(61)
+    found, number, request_id = await asked(service, user, phone)
+    assert len(number) == 2
+    await phone.approve(request_id, number)
+    assert (await finished(service, user, found)).signed_in.session.aal == 1
+
+
+async def test_a_step_up_by_phone(service: Service, user: User, phone: Approver) -> None:
+    """A session steps up by an approval, which then counts as a recent proof."""
+    service.clock.advance(900)
+    user.tokens = (
+        await service.sessions.RefreshSession(
+            session_pb2.RefreshSessionRequest(refresh_token=user.tokens.refresh_token)
+        )
+    ).tokens
+    stepped = await service.sessions.StepUp(
+        session_pb2.StepUpRequest(second_factor=session_pb2.SecondFactorStepUp(), client=service.client),
+        metadata=service.with_session(user),
+    )
+    started = await ask(service, stepped.challenge)
+    (request,) = await shown(phone)
+    await phone.approve(request.request_id, started.number)
+    await service.finish_challenge(
+        user,
+        stepped.challenge,
+        sign_in_pb2.SecondFactor(push=sign_in_pb2.PushProof()),
+        refresh_token=user.tokens.refresh_token,
+    )
+    await service.two_factor.GenerateBackupCodes(
+        two_factor_pb2.GenerateBackupCodesRequest(), metadata=service.with_session(user)
+    )

@@ -1,4 +1,4 @@
-"""Requests for approval: the steps of challenges that phones are shown. Asked, and answered, in one statement each."""
+"""Requests for approval: what challenges send to phones. Asked, and answered, in one statement each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Decision = Literal["approve", "deny", "not_me"]
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A request to be asked: the step of one challenge. Its number is known by `code_mac` alone."""
+    """A request to be asked, one of a challenge at a time. Its number is known by `code_mac` alone."""
 
     request_id: UUID
     challenge_id: UUID
@@ -75,7 +75,7 @@ async def ask(
                SET asked_times = ARRAY(SELECT t FROM unnest(l.asked_times) t WHERE t > $11 - $13::interval ORDER BY t) || $11::timestamptz
              WHERE (SELECT count(*) FROM unnest(l.asked_times) t WHERE t > $11 - $13::interval) < $14
             RETURNING 1
-        ), step AS (
+        ), sent AS (
             INSERT INTO tickets (ticket_id, realm_id, purpose, subject, slot, handle_hash, account_id, epoch, client_id, device_id,
                                  payload, code_mac, answer, create_time, expire_time)
             SELECT $2, $1, 'sent', $3::uuid::text, 4, $8, $4, $5, $6, $7, $10, $9, 'asked', $11, $12 FROM counted
@@ -86,8 +86,8 @@ async def ask(
                    create_time = excluded.create_time, expire_time = excluded.expire_time,
                    attempts = 0, spent_time = NULL, spent_proof = NULL
         ), wake_up AS (
-            INSERT INTO outbox (outbox_id, realm_id, account_id, ticket_id, kind, payload, priority, create_time, due_time, expire_time)
-            SELECT w.outbox_id, $1, $4, $2, 'wake_up', w.payload, $18, $11, $11, $12
+            INSERT INTO outbox (outbox_id, realm_id, account_id, ticket_id, channel, kind, payload, priority, create_time, due_time, expire_time)
+            SELECT w.outbox_id, $1, $4, $2, 'hook', 'wake_up', w.payload, $18, $11, $11, $12
               FROM counted, unnest($16::uuid[], $17::bytea[]) AS w (outbox_id, payload)
         ), event AS (
             INSERT INTO events (event_id, realm_id, account_id, kind, client_id, create_time, details)
@@ -143,7 +143,7 @@ async def answer(
     """Judge an answer and write all that follows of it.
 
     Outcomes: `no_request` (unknown, another account's, expired, answered, taken back, or the approver is gone), `approved`,
-    `denied`, `not_me`, `wrong_number`. Locks challenge, step and approver, in that order, as who finishes the challenge does.
+    `denied`, `not_me`, `wrong_number`. Locks challenge, request and approver, in that order, as who finishes the challenge does.
     """
     outcome: str = await db.fetchval(
         """
@@ -238,7 +238,7 @@ async def of_challenge(db: Connection, realm_id: str, challenge_id: UUID) -> Req
     row = await db.fetchrow(
         """
         SELECT ticket_id AS request_id, realm_id, account_id, payload, create_time, expire_time, answer, spent_time IS NOT NULL AS spent
-          FROM tickets WHERE realm_id = $1 AND purpose = 'sent' AND subject = $2::uuid::text AND slot = 1 AND answer IS NOT NULL
+          FROM tickets WHERE realm_id = $1 AND purpose = 'sent' AND subject = $2::uuid::text AND slot = 4 AND answer IS NOT NULL
         """,
         realm_id,
         challenge_id,

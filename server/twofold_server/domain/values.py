@@ -316,7 +316,7 @@ class PasskeyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PushApproval:
-    """The claim that a phone has approved: it holds nothing, as the request's row tells."""
+    """The claim that a phone has approved: it holds nothing, as the request itself tells."""
 
     text: str = ""
 

@@ -1,10 +1,16 @@
 -- Approvers: the phones that approve, what they have proven themselves with, and how often they were asked.
 
-ALTER TABLE tickets ADD COLUMN IF NOT EXISTS code_mac bytea;    -- of a short code, such as the number that is shown
-ALTER TABLE tickets ADD COLUMN IF NOT EXISTS answer text;       -- of a step by push: asked, approved, denied, not_me, wrong_number
-ALTER TABLE tickets ADD COLUMN approver_id uuid;                -- who answered; an approval counts while this one is paired
+-- Who answered: an approval counts while this phone is paired, and goes with it.
+ALTER TABLE tickets ADD COLUMN approver_id uuid;
+ALTER TABLE tickets DROP CONSTRAINT IF EXISTS tickets_answer_check;
+ALTER TABLE tickets ADD CONSTRAINT tickets_answer_check
+    CHECK (answer IN ('asked', 'approved', 'denied', 'not_me', 'wrong_number'));
 -- Small, as what is asked lasts a minute. No other change of a ticket touches it.
 CREATE INDEX tickets_asked ON tickets (account_id) WHERE answer = 'asked';
+
+-- To the operator's push service.
+ALTER TABLE outbox DROP CONSTRAINT IF EXISTS outbox_channel_check;
+ALTER TABLE outbox ADD CONSTRAINT outbox_channel_check CHECK (channel IN ('email', 'sms', 'hook'));
 
 CREATE TABLE approvers (
     approver_id uuid CONSTRAINT approvers_pkey PRIMARY KEY,
@@ -20,6 +26,8 @@ CREATE TABLE approvers (
     create_time timestamptz NOT NULL,
     last_use_time timestamptz
 ) WITH (fillfactor = 80);
+ALTER TABLE tickets ADD CONSTRAINT tickets_approver_fkey FOREIGN KEY (approver_id) REFERENCES approvers ON DELETE CASCADE;
+CREATE INDEX tickets_approver ON tickets (approver_id) WHERE approver_id IS NOT NULL;
 CREATE INDEX approvers_account ON approvers (account_id);
 CREATE INDEX approvers_unfinished ON approvers (create_time) WHERE factor_id IS NULL;
 

@@ -22,7 +22,6 @@ CHANNEL: Final = "phone"
 STRENGTH: Final = 3
 NAME: Final = "Phone"
 PAIRING: Final = "pairing"
-REQUEST: Final = "request"
 SLOT: Final = 4
 _DIGITS_OF_AAL2: Final = 6
 _PATH: Final = "/pair-approver"
@@ -57,12 +56,12 @@ def challenge(keyring: Keyring, realm: Realm, request_id: UUID, account_id: UUID
     """Draw the number that the waiting caller shows, and what the request's row knows it by. It is sent to no phone."""
     digits = realm.settings.push_digits
     number = f"{secrets.randbelow(10**digits):0{digits}d}"
-    return number, keyring.code_mac(request_id, REQUEST, str(account_id), number)
+    return number, keyring.code_mac(request_id, KIND, str(account_id), number)
 
 
 def number_macs(keyring: Keyring, request_id: UUID, account_id: UUID, number: str) -> tuple[bytes, ...]:
     """What the number of a request may be stored as, while keys rotate."""
-    return keyring.code_macs(request_id, REQUEST, str(account_id), number)
+    return keyring.code_macs(request_id, KIND, str(account_id), number)
 
 
 def verify(realm: Realm, sent: Sent | None) -> Code:
