@@ -226,7 +226,7 @@ async def test_an_enrolment_is_finished_only_once_a_phone_has_paired(
     begun = await begin_pairing(service, user)
     with refused("APPROVER_NOT_PAIRED"):
         await finish_pairing(service, user, begun)
-    with refused("TICKET_NOT_FOUND", "enrollment_token"):
+    with refused("INVALID_FIELDS", "totp_code"):
         await service.two_factor.FinishEnrollment(
             two_factor_pb2.FinishEnrollmentRequest(
                 enrollment_token=begun.enrollment_token,

@@ -206,6 +206,12 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
             return BAD | {"TWO_FACTOR_NOT_ENROLLED", "FACTOR_KIND_UNAVAILABLE"}
         case "passkey_assertion":
             return BAD
+        case "second_factor.push" if method.endswith("FinishChallenge"):
+            return frozenset({"APPROVAL_NOT_FOUND"})
+        case "second_factor.push":
+            return BAD
+        case "push" if method.endswith("FinishEnrollment"):
+            return BAD
         case "email" | "sms" if method.endswith("BeginEnrollment"):
             return BAD
         case "email" | "sms":

@@ -181,11 +181,10 @@ class Approvals:
             revocation_expire=now + REVOCATION_LIFE,
             notice=self._messages.prepare(
                 realm.realm_id,
-                MessageKind.APPROVAL_NOT_ME,
+                MessageKind.SIGN_IN_DENIED,
                 to=approver.email,
                 account_id=approver.account_id,
                 language=approver.language_code or realm.settings.language_code,
-                params={"factor_name": approver.name},
             ),
         )
         match outcome:

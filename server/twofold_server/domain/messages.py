@@ -40,7 +40,6 @@ class MessageKind(StrEnum):
     ACCOUNT_DELETED = "account_deleted"
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
-    APPROVAL_NOT_ME = "approval_not_me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,6 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
-    MessageKind.APPROVAL_NOT_ME: Rule(shown=_FACTOR),
 }
 # Kinds that share one budget for each address.
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
