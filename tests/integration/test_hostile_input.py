@@ -194,12 +194,8 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
             return frozenset({"SECOND_FACTOR_REQUIRED"})
         case "second_factor" if not method.endswith("StepUp"):
             return BAD
-        case "second_factor.push":
-            return frozenset({"INVALID_SECOND_FACTOR"})
         case "push" if method.endswith("StartChallenge"):
             return frozenset({"TWO_FACTOR_NOT_ENROLLED"})
-        case "push" if method.endswith("FinishEnrollment"):
-            return frozenset({"TICKET_NOT_FOUND"})
         case "totp" | "backup_code" if label == "missing":
             return BAD
         case "passkey" | "passkey_begin":
