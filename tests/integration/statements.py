@@ -12,6 +12,8 @@ import asyncpg
 from dev.postgres import Server
 
 _LINE = re.compile(r"^\d{4}-\d\d-\d\d [^\n]*?\[\d+\] LOG:  (?:execute [^:]*|statement): ", re.MULTILINE)
+# asyncpg's own, once a connection, where it meets a type: not the call's.
+_OF_THE_DRIVER = ("SELECT current_setting('jit')", "WITH RECURSIVE typeinfo_tree", "SELECT set_config('jit'")
 _END = re.compile(r"\n\d{4}-\d\d-\d\d ")
 
 
@@ -32,7 +34,7 @@ class Statements:
         for match in _LINE.finditer(text):
             end = _END.search(text, match.end())
             found.append(" ".join(text[match.end() : end.start() if end else len(text)].split()))
-        return sorted(found)
+        return sorted(statement for statement in found if not statement.startswith(_OF_THE_DRIVER))
 
 
 async def log_statements(cluster: Server, admin: asyncpg.Connection[asyncpg.Record], database: str) -> Statements:
