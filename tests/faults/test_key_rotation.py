@@ -131,6 +131,8 @@ async def _rotate(
     async with load.running(users):
         await load.more()
         assert (await run(settings, "keys", "rotate")).code == 0
+        # In ten minutes every worker has read that it is published; here new ones do.
+        await _renewed(program)
         await _due_at_once(database)
         await _renewed(program)
         await load.more()
