@@ -12,7 +12,7 @@ from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.pool import Pool
 from twofold_server.delivery.letters import Letters
 from twofold_server.delivery.outbox import OutboxWorker
-from twofold_server.delivery.providers import mail_providers, sms_providers
+from twofold_server.delivery.providers import mail_providers, push_hook, sms_providers
 from twofold_server.delivery.rendering import Templates
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.approval_watch import ApprovalWatch
@@ -71,11 +71,11 @@ class Services:
 
 
 def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine, clock: Clock) -> Services:
-    """Join the parts. Raises ValueError for settings that make no sender of mail or text messages."""
+    """Join the parts. Raises ValueError for settings that make no sender of mail, text messages or wake-ups."""
     realms = Realms(pool, clock, issuer=settings.issuer)
     callers = Callers(pool, clock, development=settings.development)
     messages = Messages(keyring, clock)
-    mail, sms = mail_providers(settings, clock), sms_providers(settings, clock)
+    mail, sms, hook = mail_providers(settings, clock), sms_providers(settings, clock), push_hook(settings, clock)
     text_messages = TextMessages(keyring, configured=sms.configured)
     log = SecurityLog(keyring, messages, text_messages, clock)
     pages = Pages(keyring)
@@ -96,7 +96,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     phone_numbers = PhoneNumbers(pool, keyring, messages, text_messages, log, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, log, clock)
     approvers = Approvers(pool, keyring, realms, clock)
-    approvals = Approvals(pool, keyring, realms, messages, clock)
+    approvals = Approvals(pool, keyring, realms, messages, clock, wakes=hook.configured)
     approval_watch = ApprovalWatch(pool, approvers, approvals.open, clock)
     enrollments = Enrollments(pool, keyring, engine, proofs, tokens, log, sending, approvers, clock)
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
@@ -104,7 +104,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
 
     templates = Templates(settings.mail_templates_directory)
     letters = Letters(pool, messages, templates, settings.mail_from, clock, RealmTexts(pool, clock).get)
-    outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, clock=clock)
+    outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, hook=hook, clock=clock)
 
     servicers = (
         AccountServicer(realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages),

@@ -147,6 +147,18 @@ class Settings(BaseSettings):
         str | None, Field(description="Number in E.164, name, or a messaging service's SID. Demanded with twilio.")
     ] = None
 
+    # Waking phones
+    push_hook_url: Annotated[
+        str | None,
+        Field(
+            description="Where wake-ups of phones are posted, signed, as docs/delivery.md has it: https, or see "
+            "http_allowed. Default: none, phones are not woken."
+        ),
+    ] = None
+    push_hook_key: Annotated[
+        SecretStr | None, Field(description="Signs them: 32 characters at least. Removed once read.")
+    ] = None
+
     # Calls to others
     http_allowed: Annotated[
         tuple[str, ...],
@@ -264,6 +276,8 @@ class Settings(BaseSettings):
         if self.smtp_fallback_urls and self.smtp_host is None:
             raise ValueError("TWOFOLD_SMTP_FALLBACK_URLS needs TWOFOLD_SMTP_HOST")
         self._demand_sms_providers()
+        if (self.push_hook_url is None) != (self.push_hook_key is None):
+            raise ValueError("TWOFOLD_PUSH_HOOK_URL and TWOFOLD_PUSH_HOOK_KEY go together")
         return self
 
     def _demand_sms_providers(self) -> None:
@@ -339,6 +353,7 @@ _SECRETS: Final = (
     "TWOFOLD_SMTP_FALLBACK_URLS",
     "TWOFOLD_SMS_GATEWAY_KEY",
     "TWOFOLD_TWILIO_AUTH_TOKEN",
+    "TWOFOLD_PUSH_HOOK_KEY",
     "TWOFOLD_DATABASE_URL",
     "DATABASE_URL",
 )

@@ -82,6 +82,7 @@ class Post:
             realms=Realms(pool, self.clock, issuer="https://twofold.test").get,
             mail=FailOver([Provider("relay", sender or self.sender)], self.clock),
             sms=FailOver([Provider("gateway", self.sms)], self.clock),
+            hook=FailOver([], self.clock),
             clock=self.clock,
             concurrency=concurrency,
         )

@@ -271,8 +271,11 @@ async def test_a_database_that_goes_and_comes_back(post: Post, database: str, tm
 
 
 def test_waits_double_to_an_hour() -> None:
-    """Waits grow from 15 s to an hour, by chance less up to half, and never overflow."""
+    """Waits grow from 15 s to an hour, at the hook from 2 to 10 s, by chance less up to half, and never overflow."""
     for attempts, most in ((1, 15), (2, 30), (5, 240), (9, 3600), (1000, 3600)):
         waits = [retry_wait(attempts).total_seconds() for _ in range(200)]
         assert most / 2 <= min(waits) <= max(waits) <= most
         assert len(set(waits)) > 100
+    for attempts, most in ((1, 2), (2, 4), (9, 10), (1000, 10)):
+        waits = [retry_wait(attempts, "hook").total_seconds() for _ in range(200)]
+        assert most / 2 <= min(waits) <= max(waits) <= most

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from twofold_server import settings as settings_module
-from twofold_server.delivery.providers import mail_providers, relay_of, sms_providers
+from twofold_server.delivery.providers import mail_providers, push_hook, relay_of, sms_providers
 from twofold_server.domain.clock import system_clock
 from twofold_server.settings import Settings, SettingsError, load, split_address
 
@@ -182,6 +182,8 @@ def test_an_address_is_split() -> None:
         ({"SMS_PROVIDERS": '["gateway"]'}, "SMS_GATEWAY_URL"),
         ({"SMS_PROVIDERS": '["twilio"]'}, "TWILIO_ACCOUNT_SID"),
         ({"SMS_PROVIDERS": '["twilio", "twilio"]'}, "twice"),
+        ({"PUSH_HOOK_URL": "https://push.example.com/wake"}, "PUSH_HOOK_KEY"),
+        ({"PUSH_HOOK_KEY": "k" * 32}, "PUSH_HOOK_URL"),
         ({"SMTP_FALLBACK_URLS": '["smtp://relay"]'}, "SMTP_HOST"),
     ],
 )
@@ -204,6 +206,8 @@ def test_secrets_of_providers_leave_the_environment_and_every_text(environment: 
         "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
         "TWILIO_AUTH_TOKEN": "hunter2-token",
         "TWILIO_SENDER": "+15005550006",
+        "PUSH_HOOK_URL": "https://push.example.com/wake",
+        "PUSH_HOOK_KEY": "hunter2-" * 5,
         "SMTP_HOST": "relay.example.com",
         "MAIL_FROM": "no-reply@example.com",
         "SMTP_FALLBACK_URLS": '["smtps://user:hunter2%40x@relay2.example.com"]',
@@ -219,6 +223,7 @@ def test_secrets_of_providers_leave_the_environment_and_every_text(environment: 
     assert relay.password == "hunter2@x"
     assert mail_providers(settings, system_clock).configured
     assert sms_providers(settings, system_clock).configured
+    assert push_hook(settings, system_clock).configured
 
 
 def test_text_messages_are_files_where_mail_is(environment: pytest.MonkeyPatch) -> None:

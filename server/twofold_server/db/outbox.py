@@ -8,7 +8,7 @@ from uuid import UUID
 from twofold_server.db.pool import JOB_SECONDS, Connection
 
 End = Literal["expired", "superseded", "over_budget", "dead"]
-Channel = Literal["email", "sms"]
+Channel = Literal["email", "sms", "hook"]
 
 
 @dataclass(frozen=True, slots=True)

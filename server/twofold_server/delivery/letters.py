@@ -14,9 +14,10 @@ from twofold_server.delivery.mail import DeliveryError, Mail, build, clean_text,
 from twofold_server.delivery.rendering import Templates
 from twofold_server.delivery.sms import Sms
 from twofold_server.delivery.texts import Catalogue, Lifetime
+from twofold_server.delivery.wake_ups import WakeUp
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Refusal
-from twofold_server.domain.messages import RULES, MessageKind, Messages, Payload
+from twofold_server.domain.messages import RULES, WAKE_UP, MessageKind, Messages, Payload
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import EmailAddress, RealmId
 
@@ -37,7 +38,7 @@ class NotWorthSending(DeliveryError):
 
 
 class Letters:
-    """Makes mails and text messages of what waits in the outbox."""
+    """Makes mails, text messages and wake-ups of what waits in the outbox."""
 
     __slots__ = ("_clock", "_db", "_messages", "_sender", "_templates", "_texts")
 
@@ -96,6 +97,19 @@ class Letters:
         )
         return Sms(message.outbox_id, kind.value, message.create_time, message.expire_time, payload.to, text)
 
+    async def write_wake_up(self, message: Claimed) -> WakeUp:
+        """Open a claimed wake-up, whose request still stands. Raises NotWorthSending or UnknownKey."""
+        if message.kind != WAKE_UP or message.account_id is None:
+            raise NotWorthSending("dead", "no such kind", Refusal.FAILED)
+        try:
+            token = self._messages.open_wake_up(
+                message.realm_id, message.account_id, message.outbox_id, message.payload
+            )
+        except SealBroken:
+            raise NotWorthSending("dead", "the payload does not open", Refusal.FAILED) from None
+        await self._demand_live_ticket(message)
+        return WakeUp(message.outbox_id, token)
+
     def _open(self, message: Claimed) -> tuple[MessageKind, Payload]:
         try:
             kind = MessageKind(message.kind)
@@ -108,9 +122,13 @@ class Letters:
 
     async def _demand_live_code(self, message: Claimed, kind: MessageKind) -> None:
         """Of several codes asked for during an outage the last alone is sent: the others open nothing any more."""
-        if kind not in _CODES or message.ticket_id is None:
-            return
-        if not await outbox.ticket_stands(self._db, message.realm_id, message.ticket_id, self._clock()):
+        if kind in _CODES:
+            await self._demand_live_ticket(message)
+
+    async def _demand_live_ticket(self, message: Claimed) -> None:
+        if message.ticket_id is not None and not await outbox.ticket_stands(
+            self._db, message.realm_id, message.ticket_id, self._clock()
+        ):
             raise NotWorthSending("superseded", "its ticket is spent or replaced")
 
     async def _live_token(self, message: Claimed, payload: Payload) -> str:

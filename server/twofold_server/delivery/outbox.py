@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 from uuid_utils.compat import uuid7
@@ -18,6 +18,7 @@ from twofold_server.delivery.failover import FailOver
 from twofold_server.delivery.letters import Letters, NotWorthSending
 from twofold_server.delivery.mail import Mail, PermanentFailure, TemporaryFailure
 from twofold_server.delivery.sms import Sms
+from twofold_server.delivery.wake_ups import WakeUp
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Refusal
 from twofold_server.domain.messages import BUDGETED
@@ -30,6 +31,9 @@ _SEND_SECONDS: Final = 45.0
 _BUDGET_WINDOW: Final = timedelta(hours=1)
 _FIRST_WAIT: Final = timedelta(seconds=15)
 _LONGEST_WAIT: Final = timedelta(hours=1)
+# A wake-up is worth a minute in all.
+_FIRST_HOOK_WAIT: Final = timedelta(seconds=2)
+_LONGEST_HOOK_WAIT: Final = timedelta(seconds=10)
 # About two days at the longest wait: a relay that is down over a weekend's day loses no notice.
 _MAXIMUM_ATTEMPTS: Final = 60
 _LAST_CHANCE: Final = timedelta(seconds=30)
@@ -37,6 +41,7 @@ _LEAST_WAIT: Final = timedelta(seconds=5)
 _POLL_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 1.0
 _DRAIN_SECONDS: Final = 5.0
+_CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 _random: Final = secrets.SystemRandom()
 _log = structlog.get_logger("twofold.outbox")
 
@@ -59,6 +64,7 @@ class OutboxWorker:
         realms: Callable[[RealmId], Awaitable[Realm]],
         mail: FailOver[Mail],
         sms: FailOver[Sms],
+        hook: FailOver[WakeUp],
         clock: Clock,
         concurrency: int = 8,
     ) -> None:
@@ -68,6 +74,7 @@ class OutboxWorker:
         self._realms = realms
         self._mail = mail
         self._sms = sms
+        self._hook = hook
         self._clock = clock
         self._concurrency = concurrency
         self._awake = asyncio.Event()
@@ -83,7 +90,7 @@ class OutboxWorker:
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then has 5 s to finish. No fault of mail or database ends it."""
-        tasks: dict[Channel, set[asyncio.Task[None]]] = {"email": set(), "sms": set()}
+        tasks: dict[Channel, set[asyncio.Task[None]]] = {channel: set() for channel in _CHANNELS}
         idle, broken = _POLL_SECONDS, False
         try:
             while True:
@@ -115,15 +122,14 @@ class OutboxWorker:
                     async with asyncio.timeout(idle):
                         await self._awake.wait()
         finally:
-            if under_way := tasks["email"] | tasks["sms"]:
+            if under_way := set[asyncio.Task[None]]().union(*tasks.values()):
                 _, late = await asyncio.wait(under_way, timeout=_DRAIN_SECONDS)
                 for task in late:
                     task.cancel()
 
     async def run_once(self) -> int:
         """Claim what is due, as much as may be under way at a time, see it through, and say how many there were."""
-        channels: tuple[Channel, ...] = ("email", "sms")
-        claimed = [message for channel in channels for message in await self._claim(channel, self._concurrency)]
+        claimed = [message for channel in _CHANNELS for message in await self._claim(channel, self._concurrency)]
         await asyncio.gather(*(self._handle(message) for message in claimed))
         return len(claimed)
 
@@ -176,6 +182,10 @@ class OutboxWorker:
             text = await self._letters.write_sms(message, realm)
             async with asyncio.timeout(_SEND_SECONDS):
                 return await self._sms.send(text, message.provider)
+        if message.channel == "hook":
+            wake_up = await self._letters.write_wake_up(message)
+            async with asyncio.timeout(_SEND_SECONDS):
+                return await self._hook.send(wake_up, message.provider)
         mail = await self._letters.write(message, realm)
         if not await self._within_budget(message, realm.settings.mails_per_address_per_hour, held):
             raise NotWorthSending("over_budget", "too many to this address within the hour", Refusal.OVER_BUDGET)
@@ -193,7 +203,7 @@ class OutboxWorker:
         if message.attempts >= _MAXIMUM_ATTEMPTS:
             return self._ended(message, "dead", reason, Refusal.FAILED)
         now, asked = self._clock(), timedelta(seconds=least_seconds)
-        due_time = now + max(retry_wait(message.attempts), asked)
+        due_time = now + max(retry_wait(message.attempts, message.channel), asked)
         if due_time >= message.expire_time:
             # Where that comes too late, once more just before the end: a code is worth a last attempt.
             due_time = message.expire_time - _LAST_CHANCE
@@ -247,10 +257,14 @@ class OutboxWorker:
         self.wake()
 
 
-def retry_wait(attempts: int) -> timedelta:
+def retry_wait(attempts: int, channel: Channel = "email") -> timedelta:
     """Return how long to wait after `attempts` failures: 15 s, doubling up to an hour, less up to half by chance.
+
+    For the hook 2 s, doubling up to 10 s.
 
     The chance keeps the messages of an outage from coming back all at once.
     """
-    wait = min(_FIRST_WAIT * (1 << min(attempts - 1, 16)), _LONGEST_WAIT)
+    hook = channel == "hook"
+    first, longest = (_FIRST_HOOK_WAIT, _LONGEST_HOOK_WAIT) if hook else (_FIRST_WAIT, _LONGEST_WAIT)
+    wait = min(first * (1 << min(attempts - 1, 16)), longest)
     return wait * _random.uniform(0.5, 1)

@@ -14,6 +14,7 @@ from twofold_server.delivery.files import FileSender, SmsFileSender
 from twofold_server.delivery.mail import Mail
 from twofold_server.delivery.sms import Gateway, GatewaySender, Sms, Twilio, TwilioSender
 from twofold_server.delivery.smtp import SmtpSender, SmtpServer
+from twofold_server.delivery.wake_ups import PushHook, PushHookSender, WakeUp
 from twofold_server.domain.clock import Clock
 from twofold_server.egress.http import Http, Origin
 from twofold_server.settings import Settings
@@ -73,7 +74,7 @@ def sms_providers(settings: Settings, clock: Clock) -> FailOver[Sms]:
     if not settings.sms_providers:
         directory: Path | None = settings.mail_files
         return FailOver([Provider("file", SmsFileSender(directory))] if directory is not None else [], clock)
-    http = Http([Origin.parse(origin) for origin in settings.http_allowed], ca_file=settings.http_ca_file)
+    http = _http(settings)
     found: list[Provider[Sms]] = []
     for name in settings.sms_providers:
         if name == "gateway":
@@ -87,6 +88,18 @@ def sms_providers(settings: Settings, clock: Clock) -> FailOver[Sms]:
             )
             found.append(Provider(name, TwilioSender(http, account)))
     return FailOver(found, clock)
+
+
+def push_hook(settings: Settings, clock: Clock) -> FailOver[WakeUp]:
+    """Where wake-ups of phones go; nowhere, if no push service is set. Raises ValueError."""
+    if settings.push_hook_url is None:
+        return FailOver([], clock)
+    hook = PushHook(settings.push_hook_url, _text(settings.push_hook_key))
+    return FailOver([Provider("push_hook", PushHookSender(_http(settings), hook, clock))], clock)
+
+
+def _http(settings: Settings) -> Http:
+    return Http([Origin.parse(origin) for origin in settings.http_allowed], ca_file=settings.http_ca_file)
 
 
 def _text(secret: SecretStr | None) -> str:

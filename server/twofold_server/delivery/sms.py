@@ -178,10 +178,11 @@ def _failure(who: str, answer: Answer, word: str, *, unreachable: bool) -> Perma
         reason,
         uncertain=status in _OF_A_PROXY,
         down=status not in _OF_A_PROXY,
-        retry_after=_retry_after(answer.headers.get("retry-after", "")),
+        retry_after=retry_after(answer.headers.get("retry-after", "")),
     )
 
 
-def _retry_after(text: str) -> float | None:
+def retry_after(text: str) -> float | None:
+    """Seconds of a `Retry-After`, an hour at most; None where it has none."""
     # Seconds alone; the form of a date would be believed against our clock.
     return float(min(int(text), _LONGEST_RETRY_AFTER)) if re.fullmatch(r"[0-9]{1,9}", text) else None

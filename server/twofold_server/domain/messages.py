@@ -168,6 +168,7 @@ class Messages:
             create_time=now,
             due_time=now,
             expire_time=expire_time,
+            channel="hook",
         )
 
     def open_wake_up(self, realm_id: RealmId | str, account_id: UUID, outbox_id: UUID, sealed: bytes) -> str:
