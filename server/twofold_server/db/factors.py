@@ -34,16 +34,18 @@ class Status:
     """How far an account's two-factor goes."""
 
     kinds: list[str]
+    factors: int
     backup_codes_remaining: int
     backup_codes_create_time: datetime | None
 
 
 async def status(db: Connection, realm_id: str, account_id: UUID) -> Status:
-    """Read the enrolled kinds, the preferred first, and the backup codes that are left."""
+    """Read the enrolled kinds, the preferred first, how many factors that is, and the backup codes that are left."""
     row = await db.fetchrow(
         """
         SELECT ARRAY(SELECT kind FROM factors WHERE account_id = $2 AND realm_id = $1
                       GROUP BY kind ORDER BY bool_or(preferred) DESC, min(create_time)) AS kinds,
+               (SELECT count(*)::int FROM factors WHERE account_id = $2 AND realm_id = $1) AS factors,
                count(c.slot) FILTER (WHERE c.spent_time IS NULL)::int AS backup_codes_remaining,
                max(c.create_time) AS backup_codes_create_time
           FROM (SELECT) one LEFT JOIN backup_codes c ON c.account_id = $2 AND c.realm_id = $1
@@ -77,6 +79,17 @@ async def count(db: Connection, realm_id: str, account_id: UUID, kind: str | Non
         realm_id,
         account_id,
         kind,
+    )
+    return found
+
+
+async def kind(db: Connection, realm_id: str, account_id: UUID, factor_id: UUID) -> str | None:
+    """Tell of what kind a factor is, which never changes; None if the account has no such factor."""
+    found: str | None = await db.fetchval(
+        "SELECT kind FROM factors WHERE factor_id = $3 AND account_id = $2 AND realm_id = $1",
+        realm_id,
+        account_id,
+        factor_id,
     )
     return found
 

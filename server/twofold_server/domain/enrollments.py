@@ -30,6 +30,7 @@ from twofold_server.domain.attempts import Origin, hour_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     ApproverNotPaired,
+    FactorKindUnavailable,
     FactorLimitReached,
     InvalidFields,
     InvalidSecondFactor,
@@ -154,6 +155,7 @@ class Enrollments:
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
+        _demand_offered(realm, kind)
         await self._demand_room(self._pool, realm, session, kind)
         now = self._clock()
         expire_time = now + realm.settings.enrollment_lifetime
@@ -243,7 +245,7 @@ class Enrollments:
         """Enrol what was begun in this session, with the password and a first proof, which is spent.
 
         Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor, TooManyAttempts, FactorLimitReached,
-        RecentTwoFactorRequired, SessionEnded, ChangedMeanwhile, Overloaded.
+        FactorKindUnavailable, RecentTwoFactorRequired, SessionEnded, ChangedMeanwhile, Overloaded.
         """
         ticket = await db_tickets.peek(
             self._pool,
@@ -260,6 +262,8 @@ class Enrollments:
         )
         if proof.kind != begun["kind"]:
             raise InvalidFields([Violation(_ARMS[proof.kind], "Not of the kind that was begun.")])
+        # Again: the realm may have dropped the kind since it was begun.
+        _demand_offered(realm, proof.kind)
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
@@ -422,6 +426,11 @@ class Enrollments:
                 tx, realm.realm_id, session.account_id, codes.slots, codes.sealed, uuid7(), self._clock()
             )
         return codes
+
+
+def _demand_offered(realm: Realm, kind: str) -> None:
+    if kind not in realm.settings.offered_kinds:
+        raise FactorKindUnavailable
 
 
 def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:

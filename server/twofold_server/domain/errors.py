@@ -281,6 +281,17 @@ class LastFactor(TwofoldError):
         return (("LAST_FACTOR", "account", self.message),)
 
 
+class SecondFactorKept(TwofoldError):
+    """The realm does not let users turn two-factor off: add or remove factors, or ask whoever runs the service."""
+
+    reason = "SECOND_FACTOR_KEPT"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SECOND_FACTOR_KEPT", "realm", self.message),)
+
+
 class FactorLimitReached(TwofoldError):
     """The account has as many factors of this kind as it may have: remove one first."""
 

@@ -46,6 +46,9 @@ def _text(doc: str, default: str, *, choices: tuple[str, ...] = ()) -> Any:  # n
 
 
 _DAY: Final = 86400
+FACTOR_KINDS: Final = ("totp", "email", "sms", "passkey", "push")
+RESTRICTED_KINDS: Final = frozenset({"sms"})
+"""Kinds that must not be a user's only choice (NIST SP 800-63B-4, 3.1.3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,19 @@ class RealmSettings:
     mail_from_name: str = _text("Sender's name in mails. Empty: the realm's name.", "")
     language_code: str = _text("BCP 47 tag of messages where neither account nor caller says.", "en")
     max_factors_per_kind: int = _count("Factors of one kind that an account may have.", 5, 1, 20)
+    factor_kinds: tuple[str, ...] = field(
+        default=FACTOR_KINDS,
+        metadata={
+            "doc": "Kinds of second factor that may be enrolled, never sms alone. Those enrolled before go on working.",
+            "entries": (1, len(FACTOR_KINDS)),
+        },
+    )
+    second_factor_keep: bool = field(
+        default=False, metadata={"doc": "Users who have a second factor may not turn two-factor off by themselves."}
+    )
+    factors_advised: int = _count(
+        "Factors that users are advised to have; backup codes are none. 0: no advice.", 2, 0, 10
+    )
     passkey_rp_id: str = _text(
         "Domain that passkeys are bound to (WebAuthn RP ID). Empty: no passkeys. Another one ends those made so far.",
         "",
@@ -166,6 +182,14 @@ class RealmSettings:
             raise SettingRefused("free_failures: at most known_ceiling and unknown_ceiling.")
         if self.passkey_rp_id and not all(belongs(origin, self.passkey_rp_id) for origin in self.passkey_origins):
             raise SettingRefused("passkey_origins: each at passkey_rp_id or below it.")
+        # A kind that nobody can enrol leaves users no choice: passkeys without a domain do not count.
+        if not set(self.offered_kinds) - RESTRICTED_KINDS:
+            raise SettingRefused("factor_kinds: one beside sms at least, and passkey is one only with passkey_rp_id.")
+
+    @property
+    def offered_kinds(self) -> tuple[str, ...]:
+        """The kinds of second factor that may be enrolled, in the operator's order: passkeys only with a domain."""
+        return tuple(kind for kind in self.factor_kinds if kind != "passkey" or self.passkey_rp_id)
 
     @property
     def waits(self) -> tuple[timedelta, ...]:
@@ -181,7 +205,14 @@ class RealmSettings:
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "default": {},
     # NIST SP 800-63B-4: 15 characters where the password may stand alone, links of 24 h, the current step alone.
-    "nist": {"password_minimum": 15, "activation_lifetime": _DAY, "totp_drift_steps": 0, "device_trust_lifetime": 0},
+    # No codes by e-mail (3.1.3.1).
+    "nist": {
+        "password_minimum": 15,
+        "activation_lifetime": _DAY,
+        "totp_drift_steps": 0,
+        "device_trust_lifetime": 0,
+        "factor_kinds": [kind for kind in FACTOR_KINDS if kind != "email"],
+    },
 }
 
 
@@ -286,6 +317,8 @@ def _checked_text(name: str, stored: object) -> str:
                 return LanguageCode.parse(stored).text
             case "link_base_url":
                 return _base_url(stored)
+            case "factor_kinds":
+                return _factor_kind(stored)
             case "sms_countries":
                 return _country(stored)
             case "sms_code_domain":
@@ -298,6 +331,12 @@ def _checked_text(name: str, stored: object) -> str:
                 return DisplayName.parse(stored).text
     except ValueError as error:
         raise SettingRefused(f"{name}: {error}") from None
+
+
+def _factor_kind(text: str) -> str:
+    if text not in FACTOR_KINDS:
+        raise ValueError(f"Of {', '.join(FACTOR_KINDS)}.")
+    return text
 
 
 def _country(text: str) -> str:

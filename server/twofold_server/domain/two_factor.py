@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -20,10 +21,11 @@ from twofold_server.domain.errors import (
     ChangedMeanwhile,
     FactorNotFound,
     LastFactor,
+    SecondFactorKept,
     SessionEnded,
     TwoFactorNotEnrolled,
 )
-from twofold_server.domain.factors import backup_codes
+from twofold_server.domain.factors import NAME, backup_codes
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Proven, SessionProofs
@@ -31,6 +33,21 @@ from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
 from twofold_server.domain.values import DisplayName, Password, SecondFactor
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far two-factor goes on an account, and what its realm allows and advises."""
+
+    enrolled: Status
+    offered_kinds: tuple[str, ...]
+    can_disable: bool
+    factors_advised: int
+
+    @property
+    def more_factors_advised(self) -> bool:
+        """Whether the account has fewer factors than its realm advises."""
+        return self.enrolled.factors < self.factors_advised
 
 
 class TwoFactor:
@@ -54,9 +71,15 @@ class TwoFactor:
         self._log = log
         self._clock = clock
 
-    async def status(self, session: ActiveSession) -> Status:
-        """How far two-factor goes on the account."""
-        return await db_factors.status(self._pool, session.realm_id, session.account_id)
+    async def status(self, realm: Realm, session: ActiveSession) -> Standing:
+        """How far two-factor goes on the account, and how far it may and should go."""
+        enrolled = await db_factors.status(self._pool, realm.realm_id, session.account_id)
+        return Standing(
+            enrolled,
+            offered_kinds=realm.settings.offered_kinds,
+            can_disable=enrolled.factors > 0 and not realm.settings.second_factor_keep,
+            factors_advised=realm.settings.factors_advised,
+        )
 
     async def page(self, session: ActiveSession, after: UUID | None, limit: int) -> list[FactorRow]:
         """The factors, the oldest first."""
@@ -65,13 +88,19 @@ class TwoFactor:
     async def update(
         self, session: ActiveSession, factor_id: UUID, *, name: DisplayName | None, preferred: bool
     ) -> FactorRow:
-        """Rename a factor or make it the preferred one. Raises FactorNotFound."""
+        """Rename a factor or make it the preferred one; an empty name is its kind's own. Raises FactorNotFound."""
+        text = None if name is None else name.text
+        if text == "":
+            kind = await db_factors.kind(self._pool, session.realm_id, session.account_id, factor_id)
+            if kind is None:
+                raise FactorNotFound
+            text = NAME[kind]
         found = await db_factors.update(
             self._pool,
             session.realm_id,
             session.account_id,
             factor_id,
-            name=None if name is None else name.text,
+            name=text,
             preferred=preferred,
         )
         if found is None:
@@ -142,9 +171,12 @@ class TwoFactor:
     ) -> SignedIn:
         """Turn two-factor off. Ends every other session by the epoch; this one is carried over, as a password's alone.
 
-        Raises TwoFactorNotEnrolled, InvalidCredentials, InvalidSecondFactor, TooManyAttempts, SessionEnded,
-        ChangedMeanwhile.
+        Raises TwoFactorNotEnrolled, SecondFactorKept, InvalidCredentials, InvalidSecondFactor, TooManyAttempts,
+        SessionEnded, ChangedMeanwhile.
         """
+        if realm.settings.second_factor_keep:
+            # Here and not in the effect: what can't be done takes no guesses at the password, and spends no code.
+            raise SecondFactorKept if session.account_second_factor else TwoFactorNotEnrolled
 
         async def effect(tx: Connection, proven: Proven) -> CarriedOver:
             told = await self._log.destinations(tx, realm, session.account_id)

@@ -206,7 +206,10 @@ def material(found: Material | CodeSent | Question | push.Material) -> dict[str,
         )
         return {"totp": totp}
     kind = two_factor_pb2.SmsEnrollmentMaterial if found.kind == "sms" else two_factor_pb2.EmailEnrollmentMaterial
-    return {found.kind: kind(destination=found.destination, delivery=delivery(found.delivery))}
+    sent = kind(destination=found.destination, delivery=delivery(found.delivery))
+    if isinstance(sent, two_factor_pb2.SmsEnrollmentMaterial):
+        sent.restricted = True
+    return {found.kind: sent}
 
 
 def started(found: Started) -> two_factor_pb2.StartChallengeResponse:

@@ -16,6 +16,7 @@ from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.errors import FactorNotFound
 from twofold_server.domain.factors import push
 from twofold_server.domain.paging import Pages
+from twofold_server.domain.realm_settings import RESTRICTED_KINDS
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
@@ -58,14 +59,22 @@ class TwoFactorServicer(ApproverMethods):
     async def GetTwoFactorStatus(
         self, request: two_factor_pb2.GetTwoFactorStatusRequest, call: Call
     ) -> two_factor_pb2.GetTwoFactorStatusResponse:
-        status = await self._two_factor.status(call.user)
+        standing = await self._two_factor.status(await self._realms.get(call.realm), call.user)
+        enrolled = standing.enrolled
         response = two_factor_pb2.GetTwoFactorStatusResponse(
-            enabled=bool(status.kinds),
-            kinds=[packing.KINDS[kind] for kind in status.kinds],
-            backup_codes_remaining=status.backup_codes_remaining,
+            enabled=bool(enrolled.kinds),
+            kinds=[packing.KINDS[kind] for kind in enrolled.kinds],
+            backup_codes_remaining=enrolled.backup_codes_remaining,
+            offered_kinds=[
+                two_factor_pb2.OfferedKind(kind=packing.KINDS[kind], restricted=kind in RESTRICTED_KINDS)
+                for kind in standing.offered_kinds
+            ],
+            can_disable=standing.can_disable,
+            factors_advised=standing.factors_advised,
+            more_factors_advised=standing.more_factors_advised,
         )
-        if status.backup_codes_create_time is not None:
-            response.backup_codes_create_time.FromDatetime(status.backup_codes_create_time)
+        if enrolled.backup_codes_create_time is not None:
+            response.backup_codes_create_time.FromDatetime(enrolled.backup_codes_create_time)
         return response
 
     async def BeginEnrollment(

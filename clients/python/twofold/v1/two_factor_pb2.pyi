@@ -89,16 +89,32 @@ class GetTwoFactorStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetTwoFactorStatusResponse(_message.Message):
-    __slots__ = ("enabled", "kinds", "backup_codes_remaining", "backup_codes_create_time")
+    __slots__ = ("enabled", "kinds", "backup_codes_remaining", "backup_codes_create_time", "offered_kinds", "can_disable", "factors_advised", "more_factors_advised")
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODES_REMAINING_FIELD_NUMBER: _ClassVar[int]
     BACKUP_CODES_CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OFFERED_KINDS_FIELD_NUMBER: _ClassVar[int]
+    CAN_DISABLE_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_ADVISED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FACTORS_ADVISED_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
     kinds: _containers.RepeatedScalarFieldContainer[_sign_in_pb2.FactorKind]
     backup_codes_remaining: int
     backup_codes_create_time: _timestamp_pb2.Timestamp
-    def __init__(self, enabled: bool = ..., kinds: _Optional[_Iterable[_Union[_sign_in_pb2.FactorKind, str]]] = ..., backup_codes_remaining: _Optional[int] = ..., backup_codes_create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    offered_kinds: _containers.RepeatedCompositeFieldContainer[OfferedKind]
+    can_disable: bool
+    factors_advised: int
+    more_factors_advised: bool
+    def __init__(self, enabled: bool = ..., kinds: _Optional[_Iterable[_Union[_sign_in_pb2.FactorKind, str]]] = ..., backup_codes_remaining: _Optional[int] = ..., backup_codes_create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., offered_kinds: _Optional[_Iterable[_Union[OfferedKind, _Mapping]]] = ..., can_disable: bool = ..., factors_advised: _Optional[int] = ..., more_factors_advised: bool = ...) -> None: ...
+
+class OfferedKind(_message.Message):
+    __slots__ = ("kind", "restricted")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    kind: _sign_in_pb2.FactorKind
+    restricted: bool
+    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., restricted: bool = ...) -> None: ...
 
 class TotpEnrollment(_message.Message):
     __slots__ = ()
@@ -117,12 +133,14 @@ class SmsEnrollment(_message.Message):
     def __init__(self, phone_number: _Optional[str] = ...) -> None: ...
 
 class SmsEnrollmentMaterial(_message.Message):
-    __slots__ = ("destination", "delivery")
+    __slots__ = ("destination", "delivery", "restricted")
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
     destination: str
     delivery: _sign_in_pb2.Delivery
-    def __init__(self, destination: _Optional[str] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ...) -> None: ...
+    restricted: bool
+    def __init__(self, destination: _Optional[str] = ..., delivery: _Optional[_Union[_sign_in_pb2.Delivery, _Mapping]] = ..., restricted: bool = ...) -> None: ...
 
 class EmailEnrollmentMaterial(_message.Message):
     __slots__ = ("destination", "delivery")

@@ -112,7 +112,7 @@ class TwoFactorServiceServicer(object):
     """
 
     def GetTwoFactorStatus(self, request, context):
-        """Tells whether two-factor is on, with what, and how many backup codes are left.
+        """Tells whether two-factor is on, with what, how many backup codes are left, and what the realm allows and advises.
 
         Reasons: none further. Retry: safe.
         """
@@ -136,7 +136,7 @@ class TwoFactorServiceServicer(object):
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-        CHANGED_MEANWHILE.
+        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -153,7 +153,7 @@ class TwoFactorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateFactor(self, request, context):
-        """Changes the fields that `update_mask` names: `name`, `preferred`.
+        """Changes the fields that `update_mask` names: `name`, `preferred`. With an empty name the factor is called by its kind.
 
         Reasons: FACTOR_NOT_FOUND. Retry: safe, a repeat gets the state reached.
         """
@@ -175,8 +175,9 @@ class TwoFactorServiceServicer(object):
         """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
         and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
-        CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
+        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

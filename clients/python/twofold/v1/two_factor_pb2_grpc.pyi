@@ -31,7 +31,7 @@ class TwoFactorServiceStub:
         twofold.v1.two_factor_pb2.GetTwoFactorStatusRequest,
         twofold.v1.two_factor_pb2.GetTwoFactorStatusResponse,
     ]
-    """Tells whether two-factor is on, with what, and how many backup codes are left.
+    """Tells whether two-factor is on, with what, how many backup codes are left, and what the realm allows and advises.
 
     Reasons: none further. Retry: safe.
     """
@@ -55,7 +55,7 @@ class TwoFactorServiceStub:
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
     APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-    CHANGED_MEANWHILE.
+    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -72,7 +72,7 @@ class TwoFactorServiceStub:
         twofold.v1.two_factor_pb2.UpdateFactorRequest,
         twofold.v1.two_factor_pb2.UpdateFactorResponse,
     ]
-    """Changes the fields that `update_mask` names: `name`, `preferred`.
+    """Changes the fields that `update_mask` names: `name`, `preferred`. With an empty name the factor is called by its kind.
 
     Reasons: FACTOR_NOT_FOUND. Retry: safe, a repeat gets the state reached.
     """
@@ -94,8 +94,9 @@ class TwoFactorServiceStub:
     """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
     and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
-    CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
+    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
     GenerateBackupCodes: grpc.UnaryUnaryMultiCallable[
@@ -218,7 +219,7 @@ class TwoFactorServiceAsyncStub:
         twofold.v1.two_factor_pb2.GetTwoFactorStatusRequest,
         twofold.v1.two_factor_pb2.GetTwoFactorStatusResponse,
     ]
-    """Tells whether two-factor is on, with what, and how many backup codes are left.
+    """Tells whether two-factor is on, with what, how many backup codes are left, and what the realm allows and advises.
 
     Reasons: none further. Retry: safe.
     """
@@ -242,7 +243,7 @@ class TwoFactorServiceAsyncStub:
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
     APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-    CHANGED_MEANWHILE.
+    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -259,7 +260,7 @@ class TwoFactorServiceAsyncStub:
         twofold.v1.two_factor_pb2.UpdateFactorRequest,
         twofold.v1.two_factor_pb2.UpdateFactorResponse,
     ]
-    """Changes the fields that `update_mask` names: `name`, `preferred`.
+    """Changes the fields that `update_mask` names: `name`, `preferred`. With an empty name the factor is called by its kind.
 
     Reasons: FACTOR_NOT_FOUND. Retry: safe, a repeat gets the state reached.
     """
@@ -281,8 +282,9 @@ class TwoFactorServiceAsyncStub:
     """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
     and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
-    CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
+    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
     GenerateBackupCodes: grpc.aio.UnaryUnaryMultiCallable[
@@ -407,7 +409,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.two_factor_pb2.GetTwoFactorStatusRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.two_factor_pb2.GetTwoFactorStatusResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.GetTwoFactorStatusResponse]]:
-        """Tells whether two-factor is on, with what, and how many backup codes are left.
+        """Tells whether two-factor is on, with what, how many backup codes are left, and what the realm allows and advises.
 
         Reasons: none further. Retry: safe.
         """
@@ -435,7 +437,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-        CHANGED_MEANWHILE.
+        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
 
@@ -456,7 +458,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.two_factor_pb2.UpdateFactorRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.two_factor_pb2.UpdateFactorResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.UpdateFactorResponse]]:
-        """Changes the fields that `update_mask` names: `name`, `preferred`.
+        """Changes the fields that `update_mask` names: `name`, `preferred`. With an empty name the factor is called by its kind.
 
         Reasons: FACTOR_NOT_FOUND. Retry: safe, a repeat gets the state reached.
         """
@@ -482,8 +484,9 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         """Turns two-factor off: removes every factor and backup code, with the password and a code or backup code. Ends every other session
         and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_REQUIRED, INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS,
-        CHANGED_MEANWHILE. Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
+        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
 
     @abc.abstractmethod
