@@ -117,7 +117,8 @@ class SessionProofs:
         if code == "required" and not found.second_factor:
             raise TwoFactorNotEnrolled
         now = self._clock()
-        if code != "none" and found.second_factor and second_factor is None and not _proven(realm, session, found, now):
+        by_proof = code != "none" and found.second_factor and second_factor is None
+        if by_proof and not _proven(realm, session, found, now):
             raise SecondFactorRequired
         with_code = second_factor if code != "none" and found.second_factor else None
         bucket = choose_bucket(
@@ -142,7 +143,9 @@ class SessionProofs:
         if prepare is not None:
             await prepare()
         async with transaction(self._pool) as tx:
-            result = await self._judge(tx, realm, session, origin, found, right, judge, bucket, effect)
+            result = await self._judge(
+                tx, realm, session, origin, found, right, judge, bucket, effect, by_proof=by_proof
+            )
         if isinstance(result, _Refused):
             raise result.error
         return result
@@ -174,6 +177,8 @@ class SessionProofs:
         judge: Judge | None,
         bucket: int,
         effect: Effect[T],
+        *,
+        by_proof: bool,
     ) -> T | _Refused:
         now = self._clock()
         account = await db_accounts.lock(tx, realm.realm_id, session.account_id)
@@ -192,6 +197,9 @@ class SessionProofs:
         locked = await db_sessions.lock(tx, realm.realm_id, session.account_id, session.session_id, session.epoch, now)
         if locked is None:
             raise SessionEnded
+        # A stronger factor may have come since: whoever has proven a weaker one alone takes nothing away.
+        if by_proof and not await is_proven(tx, realm, locked[0], now):
+            raise ChangedMeanwhile
         if cleared := budget.cleared(bucket, realm):
             await db_accounts.set_password_budget(tx, realm.realm_id, session.account_id, *cleared)
         if judge is not None and (error := await judge(tx, bucket, now)):
@@ -232,6 +240,12 @@ def _proven(realm: Realm, session: ActiveSession, found: Proofs, now: datetime) 
     password, and the user has answered a challenge instead.
     """
     return totp.KIND not in (found.factor_kinds or ()) and session.strongest_is_recent(realm, now)
+
+
+async def is_proven(tx: Connection, realm: Realm, row: SessionRow, now: datetime) -> bool:
+    """Whether a locked session of a locked account has just proven a factor as strong as the strongest enrolled."""
+    strongest = await db_factors.strength(tx, realm.realm_id, row.account_id)
+    return row.factor_strength >= strongest and is_recent(row.second_factor_time, realm, now)
 
 
 async def judge_code(
