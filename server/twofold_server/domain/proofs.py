@@ -332,18 +332,23 @@ async def prove_second_factor(
     """Write on a locked session that a second factor was proven in it just now, and the password too where
     `auth_time` says so. `amr` and `aal` are what this very one proves, where that differs within the kind.
     """
-    methods = [*row.amr, *(method for method in amr or AMR[kind] if method not in row.amr)]
-    strength, time = STRENGTH[kind], now
-    if row.factor_strength > strength and row.second_factor_time and is_recent(row.second_factor_time, realm, now):
+    proven, methods = AAL[kind] if aal is None else aal, amr or AMR[kind]
+    kept, strength, time = row.amr, STRENGTH[kind], now
+    stronger = (row.factor_strength, row.aal) > (strength, proven)
+    if stronger and row.second_factor_time and is_recent(row.second_factor_time, realm, now):
         # The stronger proof still counts: a weaker one beside it takes nothing away.
         strength, time = row.factor_strength, row.second_factor_time
+        proven = max(row.aal, proven)
+    elif row.aal > proven:
+        # The time is that of the weaker proof from now on, and AAL2 would last for ever on a mailbox alone.
+        kept = [method for method in row.amr if method == "pwd"]
     return await db_sessions.prove(
         tx,
         realm.realm_id,
         row.session_id,
         epoch=row.epoch,
-        amr=methods,
-        aal=max(row.aal, AAL[kind] if aal is None else aal),
+        amr=[*kept, *(method for method in methods if method not in kept)],
+        aal=proven,
         auth_time=auth_time or row.auth_time,
         second_factor_time=time,
         factor_strength=strength,

@@ -1,0 +1,42 @@
+"""Attacks on the further kinds of second factor, and on what their proofs are taken for."""
+
+from __future__ import annotations
+
+from tests.integration.budgets import step_up
+from tests.integration.test_sent_codes import WAYS, enrol
+from tests.service import Service, User
+from twofold.v1 import session_pb2, sign_in_pb2
+
+MAIL, SMS = WAYS
+
+
+async def step_up_by_mail(service: Service, user: User) -> sign_in_pb2.Session:
+    """Renew the session's second factor with a code by e-mail; the session after it."""
+    challenge = (await step_up(service, user)).challenge
+    await service.two_factor.StartChallenge(MAIL.challenge(challenge), metadata=service.metadata)
+    code = MAIL.factor(await MAIL.code(service))
+    return (await service.finish_challenge(user, challenge, code, user.tokens.refresh_token)).signed_in.session
+
+
+async def refresh(service: Service, user: User) -> sign_in_pb2.Session:
+    """Refresh the user's session."""
+    response = await service.sessions.RefreshSession(
+        session_pb2.RefreshSessionRequest(refresh_token=user.tokens.refresh_token), metadata=service.metadata
+    )
+    user.tokens = response.tokens
+    return response.session
+
+
+async def test_a_mailbox_does_not_prolong_what_an_app_proved(service: Service) -> None:
+    """AAL2 lasts a day from the app's proof; a code by e-mail, every hour, makes it last no longer."""
+    user = await service.two_factor_user()
+    await enrol(service, user, MAIL)
+    service.clock.advance(61)
+    session = await step_up_by_mail(service, user)
+    assert session.aal == 2
+    for _ in range(26):
+        service.clock.advance(3000)
+        await refresh(service, user)
+        session = await step_up_by_mail(service, user)
+    assert session.aal < 2
+    assert "mfa" not in session.amr
