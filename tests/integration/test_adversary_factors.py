@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tests.authenticator import Authenticator
 from tests.integration.budgets import step_up
+from tests.integration.test_passkeys import ORIGIN, answered, begun, passkey_user
 from tests.integration.test_sent_codes import WAYS, enrol
 from tests.service import Service, User
 from twofold.v1 import session_pb2, sign_in_pb2
@@ -40,3 +42,17 @@ async def test_a_mailbox_does_not_prolong_what_an_app_proved(service: Service) -
         session = await step_up_by_mail(service, user)
     assert session.aal < 2
     assert "mfa" not in session.amr
+
+
+async def test_a_session_of_a_passkey_alone_never_claims_a_password(service: Service) -> None:
+    """Nobody has typed one: not at the sign-in, and not when AAL2 ends."""
+    authenticator = Authenticator(ORIGIN)
+    await passkey_user(service, authenticator)
+    asked = await begun(service)
+    user = User("")
+    user.take((await answered(service, asked, authenticator.get(asked.request_options_json))).signed_in)
+    assert "pwd" not in user.session.amr
+    service.clock.advance(3601)
+    session = await refresh(service, user)
+    assert session.aal == 1
+    assert not {"pwd", "mfa"} & set(session.amr)
