@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.authenticator import Authenticator
-from tests.integration.budgets import step_up
+from tests.integration.budgets import outcome, step_up
 from tests.integration.test_passkeys import ORIGIN, answered, begun, passkey_user
-from tests.integration.test_sent_codes import WAYS, enrol
+from tests.integration.test_sent_codes import WAYS, Way, each_way, enrol, enrolled, started
 from tests.service import Service, User
 from twofold.v1 import session_pb2, sign_in_pb2
 
@@ -56,3 +56,20 @@ async def test_a_session_of_a_passkey_alone_never_claims_a_password(service: Ser
     session = await refresh(service, user)
     assert session.aal == 1
     assert not {"pwd", "mfa"} & set(session.amr)
+
+
+@each_way
+async def test_strangers_silence_no_sign_in_code(service: Service, way: Way) -> None:
+    """Whoever enrols another's mailbox or number uses up what codes of that kind have, and no more."""
+    owner = await enrolled(service, way)
+    await service.app.services.realms.set(
+        "default",
+        {"mails_per_address_per_hour": "2", "sms_per_number_per_hour": "2", "sms_per_prefix_per_day": "2"},
+    )
+    service.clock.advance(61)
+    for _ in range(3):
+        stranger = await service.signed_in_user()
+        await service.two_factor.BeginEnrollment(way.enrollment(), metadata=service.with_session(stranger))
+        await service.mails()
+    challenge, code = await started(service, owner, way)
+    assert await outcome(service.finish_challenge(owner, challenge, way.factor(code))) == "signed_in"
