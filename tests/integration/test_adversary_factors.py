@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tests.authenticator import Authenticator
 from tests.integration.budgets import outcome, step_up
+from tests.integration.phones import PUSH, gateway, pair
 from tests.integration.test_passkeys import ORIGIN, answered, begun, passkey_user
 from tests.integration.test_sent_codes import WAYS, Way, each_way, enrol, enrolled, started
-from tests.service import Service, User
-from twofold.v1 import session_pb2, sign_in_pb2
+from tests.service import Service, User, refused
+from twofold.v1 import session_pb2, sign_in_pb2, two_factor_pb2
 
 MAIL, SMS = WAYS
 
@@ -73,3 +74,33 @@ async def test_strangers_silence_no_sign_in_code(service: Service, way: Way) -> 
         await service.mails()
     challenge, code = await started(service, owner, way)
     assert await outcome(service.finish_challenge(owner, challenge, way.factor(code))) == "signed_in"
+
+
+@each_way
+async def test_nothing_is_sent_for_a_session_that_was_ended(service: Service, way: Way) -> None:
+    """Whoever held it opened a step-up before; its owner's sign-out ends that too."""
+    user = await enrolled(service, way)
+    challenge = (await step_up(service, user)).challenge
+    await service.sessions.SignOut(
+        session_pb2.SignOutRequest(refresh_token=user.tokens.refresh_token), metadata=service.metadata
+    )
+    with refused("TICKET_NOT_FOUND"):
+        await service.two_factor.StartChallenge(way.challenge(challenge), metadata=service.metadata)
+
+
+async def test_no_phone_is_asked_for_a_session_that_was_ended(service: Service) -> None:
+    """Nor may whoever held it go on asking phones."""
+    user = await service.signed_in_user()
+    async with gateway(service) as client:
+        await pair(service, client, user)
+    challenge = (await step_up(service, user)).challenge
+    await service.sessions.SignOut(
+        session_pb2.SignOutRequest(refresh_token=user.tokens.refresh_token), metadata=service.metadata
+    )
+    with refused("TICKET_NOT_FOUND"):
+        await service.two_factor.StartChallenge(
+            two_factor_pb2.StartChallengeRequest(
+                challenge_token=challenge.challenge_token, challenge_binding=challenge.challenge_binding, push=PUSH
+            ),
+            metadata=service.metadata,
+        )
