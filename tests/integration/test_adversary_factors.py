@@ -104,3 +104,20 @@ async def test_no_phone_is_asked_for_a_session_that_was_ended(service: Service) 
             ),
             metadata=service.metadata,
         )
+
+
+async def test_a_wrong_binding_tells_of_no_passkey(service: Service) -> None:
+    """An answer without the binding is refused alike whether or not its passkey is enrolled: it is not counted."""
+    enrolled_one, nobodys = Authenticator(ORIGIN), Authenticator(ORIGIN)
+    user = await passkey_user(service, enrolled_one)
+    unfinished = await service.two_factor.BeginEnrollment(
+        two_factor_pb2.BeginEnrollmentRequest(passkey=two_factor_pb2.PasskeyEnrollment()),
+        metadata=service.with_session(user),
+    )
+    nobodys.create(unfinished.passkey.creation_options_json)
+    told = []
+    for authenticator in (enrolled_one, nobodys):
+        asked = await begun(service)
+        answer = authenticator.get(asked.request_options_json)
+        told.append(await outcome(answered(service, asked, answer, (await begun(service)).passkey_binding)))
+    assert told == ["TICKET_NOT_FOUND"] * 2
