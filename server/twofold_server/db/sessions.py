@@ -110,7 +110,7 @@ async def refresh(
                    expire_time = CASE WHEN s.generation = $4 THEN least($8 + $9::interval, s.absolute_expire_time) ELSE s.expire_time END,
                    aal = CASE WHEN s.second_factor_time + $10::interval <= $8 OR s.rotated_time + $11::interval <= $8 THEN 1 ELSE s.aal END,
                    amr = CASE WHEN s.aal = 2 AND (s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8)
-                              THEN '{pwd}' ELSE s.amr END,
+                              THEN CASE WHEN 'pwd' = ANY(s.amr) THEN '{pwd}' ELSE array_remove(s.amr, 'mfa') END ELSE s.amr END,
                    second_factor_time = CASE WHEN s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8
                                              THEN NULL ELSE s.second_factor_time END,
                    end_time = CASE WHEN s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 THEN $8

@@ -204,19 +204,24 @@ async def peek(
     handle_hash: bytes,
     now: datetime,
     account_id: UUID | None = None,
+    binding_hash: bytes | None = None,
+    client_id: str | None = None,
 ) -> Ticket | None:
-    """Read a live ticket by its handle, spending nothing; of an account where one is named."""
+    """Read a live ticket by its handle, spending nothing; of an account, a device and a caller where those are named."""
     row = await db.fetchrow(
         """
         SELECT ticket_id, realm_id, subject, account_id, epoch, session_id, payload, attempts, expire_time FROM tickets
          WHERE realm_id = ANY($1::text[]) AND purpose = $2 AND handle_hash = $3 AND spent_time IS NULL AND expire_time > $4
            AND ($5::uuid IS NULL OR account_id = $5) AND attempts < 5
+           AND ($6::bytea IS NULL OR binding_hash = $6) AND ($7::text IS NULL OR client_id = $7)
         """,
         realm_ids,
         purpose,
         handle_hash,
         now,
         account_id,
+        binding_hash,
+        client_id,
     )
     return Ticket(**row) if row is not None else None
 

@@ -21,7 +21,7 @@ from twofold_server.delivery.sms import Sms
 from twofold_server.delivery.wake_ups import WakeUp
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Refusal
-from twofold_server.domain.messages import BUDGETED
+from twofold_server.domain.messages import budget_of
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import RealmId
 
@@ -44,8 +44,6 @@ _DRAIN_SECONDS: Final = 5.0
 _CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 _random: Final = secrets.SystemRandom()
 _log = structlog.get_logger("twofold.outbox")
-
-_BUDGETED_KINDS: Final = [kind.value for kind in BUDGETED]
 
 
 class OutboxWorker:
@@ -79,7 +77,7 @@ class OutboxWorker:
         self._concurrency = concurrency
         self._awake = asyncio.Event()
         self._judging = asyncio.Lock()
-        self._under_way: Counter[tuple[str, bytes]] = Counter()
+        self._under_way: Counter[tuple[str, bytes, str]] = Counter()
         self._down: set[Channel] = set()
         self.outcomes: Counter[str] = Counter()
         """How many messages ended how since the start (`sent`, `retry`, `expired`, ...), for metrics."""
@@ -142,7 +140,7 @@ class OutboxWorker:
         )
 
     async def _handle(self, message: Claimed) -> None:
-        held: list[tuple[str, bytes]] = []
+        held: list[tuple[str, bytes, str]] = []
         try:
             outcome, settle = await self._attempt(message, held)
             await self._settle(message, outcome, settle)
@@ -153,7 +151,7 @@ class OutboxWorker:
             self._under_way += Counter()
 
     async def _attempt(
-        self, message: Claimed, held: list[tuple[str, bytes]]
+        self, message: Claimed, held: list[tuple[str, bytes, str]]
     ) -> tuple[str, Callable[[], Awaitable[bool]]]:
         """Try once; name the outcome and the statement that settles it. Text of a failure never leaves here."""
         now = self._clock()
@@ -176,7 +174,7 @@ class OutboxWorker:
             return self._failed(message, type(error).__name__, 0.0, message.provider)
         return "sent", lambda: outbox.mark_sent(self._db, message, provider, self._clock())
 
-    async def _hand_over(self, message: Claimed, realm: Realm, held: list[tuple[str, bytes]]) -> str:
+    async def _hand_over(self, message: Claimed, realm: Realm, held: list[tuple[str, bytes, str]]) -> str:
         if message.channel == "sms":
             # Its budget was judged by the statement that wrote it: money is not spent by workers that look away.
             text = await self._letters.write_sms(message, realm)
@@ -211,16 +209,17 @@ class OutboxWorker:
                 return self._ended(message, "expired", reason)
         return f"retry: {reason}", lambda: outbox.retry_later(self._db, message, reason, due_time, provider)
 
-    async def _within_budget(self, message: Claimed, limit: int, held: list[tuple[str, bytes]]) -> bool:
+    async def _within_budget(self, message: Claimed, limit: int, held: list[tuple[str, bytes, str]]) -> bool:
         # A notice is never held back: a stranger could use the budget up, and then take the account unseen.
-        if message.kind not in _BUDGETED_KINDS:
+        kinds = [kind.value for kind in budget_of(message.kind)]
+        if not kinds:
             return True
-        address = (message.realm_id, message.address_mac)
+        address = (message.realm_id, message.address_mac, kinds[0])
         # One at a time, and with those under way: a burst would otherwise be judged by a count from before it.
         # Workers of other processes may each let one more through.
         async with self._judging:
             since = self._clock() - _BUDGET_WINDOW
-            sent = await outbox.sent_count(self._db, *address, _BUDGETED_KINDS, since)
+            sent = await outbox.sent_count(self._db, message.realm_id, message.address_mac, kinds, since)
             if sent + self._under_way[address] >= limit:
                 return False
             self._under_way[address] += 1

@@ -235,7 +235,10 @@ class Approvals:
         """Where a challenge comes from: the sign-in's address and browser, or those of the session that it steps up."""
         if step_up:
             session = await db_sessions.token_state(self._pool, found.realm_id, found.session_id or found.ticket_id)
-            return (session[0].ip_address, session[0].user_agent) if session is not None else ("", "")
+            if session is None:
+                # Its user has ended it: whoever held it asks no phone any more.
+                raise TicketNotFound(field="challenge_token")
+            return session[0].ip_address, session[0].user_agent
         payload = json.loads(
             self._keyring.open(found.payload, _place(found.realm_id, found.account_id, found.ticket_id))
         )

@@ -121,6 +121,11 @@ class Challenges:
             if found is None or not found.live:
                 continue
             realm = await self._realms.get(RealmId(found.realm_id))
+            # Of a session that its user has ended nothing is sent any more.
+            if found.session_id is not None and not await db_sessions.token_state(
+                self._pool, realm.realm_id, found.session_id
+            ):
+                break
             if kind not in kinds_of(realm, found.factor_kinds, found.backup_codes_left):
                 raise TwoFactorNotEnrolled
             if kind not in SLOT:

@@ -79,8 +79,18 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
 }
-# Kinds that share one budget for each address.
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
+
+
+def budget_of(kind: str) -> tuple[MessageKind, ...]:
+    """The kinds that one budget of an address is shared with; none where there is no budget.
+
+    Codes of sign-ins have their own: they need a password, and whoever needs none would else silence them.
+    """
+    if kind not in BUDGETED:
+        return ()
+    own = (MessageKind.SIGN_IN_CODE,)
+    return own if kind in own else tuple(other for other in BUDGETED if other not in own)
 
 
 @dataclass(frozen=True, slots=True)

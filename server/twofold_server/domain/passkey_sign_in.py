@@ -128,8 +128,15 @@ class PasskeySignIns:
         TooManyAttempts, AccountLocked, FactorKindUnavailable, Overloaded.
         """
         now = self._clock()
+        # By its binding too: judged behind the passkey, a wrong one would tell, uncounted, whether that is anybody's.
         ticket = await db_tickets.peek(
-            self._pool, realm_ids=[realm.realm_id], purpose=PASSKEY, handle_hash=handle.hash, now=now
+            self._pool,
+            realm_ids=[realm.realm_id],
+            purpose=PASSKEY,
+            handle_hash=handle.hash,
+            now=now,
+            binding_hash=binding.hash,
+            client_id=origin.client_id,
         )
         if ticket is None:
             raise TicketNotFound(field="passkey_assertion.passkey_token")

@@ -117,7 +117,8 @@ class SessionProofs:
         if code == "required" and not found.second_factor:
             raise TwoFactorNotEnrolled
         now = self._clock()
-        if code != "none" and found.second_factor and second_factor is None and not _proven(realm, session, found, now):
+        by_proof = code != "none" and found.second_factor and second_factor is None
+        if by_proof and not _proven(realm, session, found, now):
             raise SecondFactorRequired
         with_code = second_factor if code != "none" and found.second_factor else None
         bucket = choose_bucket(
@@ -142,7 +143,9 @@ class SessionProofs:
         if prepare is not None:
             await prepare()
         async with transaction(self._pool) as tx:
-            result = await self._judge(tx, realm, session, origin, found, right, judge, bucket, effect)
+            result = await self._judge(
+                tx, realm, session, origin, found, right, judge, bucket, effect, by_proof=by_proof
+            )
         if isinstance(result, _Refused):
             raise result.error
         return result
@@ -174,6 +177,8 @@ class SessionProofs:
         judge: Judge | None,
         bucket: int,
         effect: Effect[T],
+        *,
+        by_proof: bool,
     ) -> T | _Refused:
         now = self._clock()
         account = await db_accounts.lock(tx, realm.realm_id, session.account_id)
@@ -192,6 +197,9 @@ class SessionProofs:
         locked = await db_sessions.lock(tx, realm.realm_id, session.account_id, session.session_id, session.epoch, now)
         if locked is None:
             raise SessionEnded
+        # A stronger factor may have come since: whoever has proven a weaker one alone takes nothing away.
+        if by_proof and not await is_proven(tx, realm, locked[0], now):
+            raise ChangedMeanwhile
         if cleared := budget.cleared(bucket, realm):
             await db_accounts.set_password_budget(tx, realm.realm_id, session.account_id, *cleared)
         if judge is not None and (error := await judge(tx, bucket, now)):
@@ -232,6 +240,12 @@ def _proven(realm: Realm, session: ActiveSession, found: Proofs, now: datetime) 
     password, and the user has answered a challenge instead.
     """
     return totp.KIND not in (found.factor_kinds or ()) and session.strongest_is_recent(realm, now)
+
+
+async def is_proven(tx: Connection, realm: Realm, row: SessionRow, now: datetime) -> bool:
+    """Whether a locked session of a locked account has just proven a factor as strong as the strongest enrolled."""
+    strongest = await db_factors.strength(tx, realm.realm_id, row.account_id)
+    return row.factor_strength >= strongest and is_recent(row.second_factor_time, realm, now)
 
 
 async def judge_code(
@@ -318,18 +332,23 @@ async def prove_second_factor(
     """Write on a locked session that a second factor was proven in it just now, and the password too where
     `auth_time` says so. `amr` and `aal` are what this very one proves, where that differs within the kind.
     """
-    methods = [*row.amr, *(method for method in amr or AMR[kind] if method not in row.amr)]
-    strength, time = STRENGTH[kind], now
-    if row.factor_strength > strength and row.second_factor_time and is_recent(row.second_factor_time, realm, now):
+    proven, methods = AAL[kind] if aal is None else aal, amr or AMR[kind]
+    kept, strength, time = row.amr, STRENGTH[kind], now
+    stronger = (row.factor_strength, row.aal) > (strength, proven)
+    if stronger and row.second_factor_time and is_recent(row.second_factor_time, realm, now):
         # The stronger proof still counts: a weaker one beside it takes nothing away.
         strength, time = row.factor_strength, row.second_factor_time
+        proven = max(row.aal, proven)
+    elif row.aal > proven:
+        # The time is that of the weaker proof from now on, and AAL2 would last for ever on a mailbox alone.
+        kept = [method for method in row.amr if method == "pwd"]
     return await db_sessions.prove(
         tx,
         realm.realm_id,
         row.session_id,
         epoch=row.epoch,
-        amr=methods,
-        aal=max(row.aal, AAL[kind] if aal is None else aal),
+        amr=[*kept, *(method for method in methods if method not in kept)],
+        aal=proven,
         auth_time=auth_time or row.auth_time,
         second_factor_time=time,
         factor_strength=strength,

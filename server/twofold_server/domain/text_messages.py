@@ -7,7 +7,6 @@ number, range, country and realm bound what that can cost.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
 
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import sms as db_sms
@@ -16,11 +15,9 @@ from twofold_server.db.pool import Connection
 from twofold_server.db.sms import Scope, Scopes
 from twofold_server.domain.attempts import hour_of
 from twofold_server.domain.deliveries import Delivery, Refusal, new_delivery
-from twofold_server.domain.messages import BUDGETED
+from twofold_server.domain.messages import MessageKind, budget_of
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import PhoneNumber
-
-_BUDGETED: Final = frozenset(kind.value for kind in BUDGETED)
 
 
 class TextMessages:
@@ -56,14 +53,16 @@ class TextMessages:
         settings = realm.settings
         hour = hour_of(row.create_time)
         day = hour - timedelta(hours=hour.hour)
-        # Notices have a count of their own: a stranger who asks for codes must not silence them.
-        by_hour, by_day, use = (
-            (settings.sms_per_number_per_hour, settings.sms_per_number_per_day, "code")
-            if row.kind in _BUDGETED
-            else (settings.sms_notices_per_number_per_day, settings.sms_notices_per_number_per_day, "notice")
-        )
+        # Sign-in codes and notices have counts of their own: a stranger who enrols or confirms a number that is
+        # another's, or one beside it, must not silence them.
+        by_hour, by_day, use = settings.sms_per_number_per_hour, settings.sms_per_number_per_day, "code"
+        if row.kind == MessageKind.SIGN_IN_CODE:
+            use = "sign-in"
+        elif not budget_of(row.kind):
+            by_hour = by_day = settings.sms_notices_per_number_per_day
+            use = "notice"
         mac = self._keyring.identifier_mac(realm.realm_id, f"sms:{use}:{number.text}").hex()
-        prefix = self._keyring.identifier_mac(realm.realm_id, f"sms-prefix:{number.prefix}").hex()
+        prefix = self._keyring.identifier_mac(realm.realm_id, f"sms-prefix:{use}:{number.prefix}").hex()
         return Scopes(
             Scope("number_hour", f"hour:{mac}", hour, by_hour),
             Scope("number_day", f"number:{mac}", day, by_day),
