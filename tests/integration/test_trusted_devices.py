@@ -92,9 +92,9 @@ async def test_trust_needs_a_second_factor_proven_in_that_call(service: Service)
     assert not await asked(service, user)
 
 
-@pytest.mark.parametrize("end", ["sign_out", "password", "revoked", "disabled"])
+@pytest.mark.parametrize("end", ["sign_out", "password", "revoked", "disabled", "removed"])
 async def test_what_ends_trust(service: Service, end: str) -> None:
-    """An explicit sign-out on it, a changed password, its owner's word, and two-factor turned off and on again."""
+    """A sign-out on it, a changed password, its owner's word, two-factor turned off, and a factor that is removed."""
     user = await trusted(service)
     service.clock.advance(30)
     match end:
@@ -125,6 +125,11 @@ async def test_what_ends_trust(service: Service, end: str) -> None:
             )
             user.tokens = disabled.tokens
             await service.enrol(user)
+        case "removed":
+            factor = (await service.enrol(user)).factor
+            await service.two_factor.RemoveFactor(
+                two_factor_pb2.RemoveFactorRequest(factor_id=factor.factor_id), metadata=service.with_session(user)
+            )
     service.clock.advance(30)
     assert await asked(service, user)
 

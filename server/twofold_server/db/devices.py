@@ -85,3 +85,12 @@ async def end(
         client_id,
     )
     return found
+
+
+async def end_trust(tx: Connection, realm_id: str, account_id: UUID) -> None:
+    """End the trust of every device of a locked account; they stay known."""
+    await tx.execute(
+        "UPDATE devices SET trusted_until = NULL WHERE account_id = $2 AND realm_id = $1 AND trusted_until IS NOT NULL",
+        realm_id,
+        account_id,
+    )

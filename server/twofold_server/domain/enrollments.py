@@ -49,6 +49,7 @@ from twofold_server.domain.proofs import (
     Judge,
     Proven,
     SessionProofs,
+    is_proven,
     judge_first_code,
     judge_first_sent_code,
     prove_second_factor,
@@ -56,7 +57,7 @@ from twofold_server.domain.proofs import (
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import CodeSent, Sending, Subject
-from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn, is_recent
+from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn
 from twofold_server.domain.values import (
     DisplayName,
     EmailAddress,
@@ -359,7 +360,7 @@ class Enrollments:
         first: _First,
     ) -> FactorRow:
         # Enrolled meanwhile by another session: this one has proven no factor, and must first.
-        if proven.account.second_factor and not is_recent(proven.session.second_factor_time, realm, proven.now):
+        if proven.account.second_factor and not await is_proven(tx, realm, proven.session, proven.now):
             raise RecentTwoFactorRequired
         await self._demand_room(tx, realm, session, begun["kind"])
         # Spent here, with the effect: a wrong password or code burns no enrolment.

@@ -84,7 +84,12 @@ class PasskeySignIns:
         question = passkey.discover(realm)
         now = self._clock()
         # Each writes a row, and nobody has proven anything.
-        limit = realm.settings.passkey_begins_per_network_per_hour
+        settings = realm.settings
+        limit = (
+            settings.passkey_begins_per_network_per_hour
+            if origin.client.stated
+            else settings.passkey_begins_per_caller_per_hour
+        )
         count = await db_attempts.count_network(
             self._pool, realm.realm_id, f"passkey:{origin.client.network}", hour_of(now)
         )

@@ -92,9 +92,11 @@ class RealmSettings:
         "Sign-ups and resends an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
     )
     passkey_begins_per_network_per_hour: int = _count(
-        "Sign-ins by passkey that one network, or caller that may not state its client, begins an hour.",
-        1_000, 1, 1_000_000_000,
-    )  # fmt: skip
+        "Sign-ins by passkey that one network begins an hour.", 1_000, 1, 1_000_000
+    )
+    passkey_begins_per_caller_per_hour: int = _count(
+        "The same of a caller that may not state its client.", 100_000, 1, 1_000_000_000
+    )
     mails_per_address_per_hour: int = _count("Mails an hour that strangers can cause to one address.", 10, 1, 1000)
     sms_per_number_per_hour: int = _count("Codes an hour to one number; more are refused.", 5, 1, 1000)
     sms_per_number_per_day: int = _count("Codes a day (UTC) to one number.", 10, 1, 10_000)

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto.hash_engine import HashEngine
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import devices as db_devices
 from twofold_server.db import factors as db_factors
 from twofold_server.db import sessions as db_sessions
 from twofold_server.db.accounts import LockedAccount
@@ -108,9 +109,13 @@ class TwoFactor:
         return found
 
     async def remove(self, realm: Realm, session: ActiveSession, origin: Origin, factor_id: UUID) -> None:
-        """Remove one factor of several. Raises FactorNotFound, LastFactor, SessionEnded."""
+        """Remove one factor of several, and with it the trust that it may have won for devices.
+
+        Raises FactorNotFound, LastFactor, SessionEnded.
+        """
         async with transaction(self._pool) as tx:
             await self._lock(tx, session)
+            await db_devices.end_trust(tx, realm.realm_id, session.account_id)
             # As they are before: the mailbox or number of the factor that goes is told as well.
             told = await self._log.destinations(tx, realm, session.account_id)
             factor = await db_factors.remove(tx, realm.realm_id, session.account_id, factor_id)
