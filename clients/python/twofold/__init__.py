@@ -4,38 +4,39 @@
 is a phone that approves sign-ins, in Python; it needs `twofold[approver]`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from twofold._version import __version__
-from twofold.client import Client
-from twofold.errors import (
-    Aborted,
-    DeadlineExceeded,
-    FailedPrecondition,
-    FieldViolation,
-    InternalError,
-    InvalidCredentials,
-    InvalidFields,
-    InvalidSecondFactor,
-    NotFound,
-    PermissionDenied,
-    PreconditionViolation,
-    RecentProofRequired,
-    ResourceExhausted,
-    SessionEnded,
-    SessionExpired,
-    TwofoldError,
-    Unauthenticated,
-    Unavailable,
-    VerifierNotReady,
-)
-from twofold.sync_client import SyncClient
-from twofold.transport import TlsOptions
-from twofold.verified import VerifiedSession
 
 if TYPE_CHECKING:
     from twofold.approver import Approver, ApproverIdentity
+    from twofold.client import Client
+    from twofold.errors import (
+        Aborted,
+        DeadlineExceeded,
+        FailedPrecondition,
+        FieldViolation,
+        InternalError,
+        InvalidCredentials,
+        InvalidFields,
+        InvalidSecondFactor,
+        NotFound,
+        PermissionDenied,
+        PreconditionViolation,
+        RecentProofRequired,
+        ResourceExhausted,
+        SessionEnded,
+        SessionExpired,
+        TwofoldError,
+        Unauthenticated,
+        Unavailable,
+        VerifierNotReady,
+    )
+    from twofold.sync_client import SyncClient
     from twofold.sync_verifier import SyncVerifier
+    from twofold.transport import TlsOptions
+    from twofold.verified import VerifiedSession
     from twofold.verifier import Verifier
 
 __all__ = [
@@ -70,18 +71,22 @@ __all__ = [
 ]
 
 
+# Loaded on use: who needs the stubs alone loads no client, and a client without a verifier no `cryptography`.
+_HOMES = {
+    "Approver": "approver",
+    "ApproverIdentity": "approver",
+    "Client": "client",
+    "SyncClient": "sync_client",
+    "SyncVerifier": "sync_verifier",
+    "TlsOptions": "transport",
+    "VerifiedSession": "verified",
+    "Verifier": "verifier",
+}
+
+
 def __getattr__(name: str) -> object:
-    # Only on use, for they load `cryptography`, which a client can do without.
-    if name == "Verifier":
-        from twofold.verifier import Verifier  # noqa: PLC0415
-
-        return Verifier
-    if name == "SyncVerifier":
-        from twofold.sync_verifier import SyncVerifier  # noqa: PLC0415
-
-        return SyncVerifier
-    if name in {"Approver", "ApproverIdentity"}:
-        from twofold import approver  # noqa: PLC0415
-
-        return getattr(approver, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"twofold.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
