@@ -23,7 +23,7 @@ demo: $(ENVIRONMENT) ## play the main story, from sign-up to deletion, against t
 test: $(ENVIRONMENT) ## run every test, on a real PostgreSQL (POSTGRES_BIN: another one's binaries; ARGS: for pytest)
 	@exec $(BIN)/pytest tests -q --ignore=tests/faults --ignore=tests/browser -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; four minutes (ARGS: for pytest)
+test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; five minutes (ARGS: for pytest)
 	@exec $(BIN)/pytest tests/faults -q $(ARGS)
 
 test-browser: $(ENVIRONMENT) ## use passkeys in headless Chromium, which must be installed (ARGS: for pytest)

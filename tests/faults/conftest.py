@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.e2e.conftest import launch  # noqa: F401 (the tests of workers start servers too)
 from tests.faults.breakable import Breakable
 from twofold_server.db.migrate import migrate
 from twofold_server.domain.clock import system_clock

@@ -34,7 +34,7 @@ async def test_story(service: Service) -> None:
         metadata=user.metadata,
     )
     decoded = zxingcpp.read_barcodes(
-        Image.open(io.BytesIO(begun.totp.qr_code_png)), formats=zxingcpp.BarcodeFormat.QRCode
+        Image.open(io.BytesIO(begun.totp.qr_code_png)), formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
     )
     assert [code.text for code in decoded] == [begun.totp.otpauth_url]
     user.seed = seed_of(begun.totp.secret)

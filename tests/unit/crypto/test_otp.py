@@ -15,6 +15,9 @@ SEED = b"12345678901234567890"
 NOW = datetime(2026, 5, 1, 12, 0, 7, tzinfo=UTC)
 STEP = otp.step_at(NOW)
 
+# Of no other kind: in a QR code's modules a reader may find the bars of one.
+_QR_CODES = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+
 
 @pytest.mark.parametrize(
     ("counter", "code"),
@@ -155,7 +158,7 @@ def test_the_qr_code_decodes_to_the_url(account: str) -> None:
     url = otp.otpauth_url(otp.new_seed(), issuer="Example Company", account_name=account)
     png = otp.qr_png(url)
     image = Image.open(io.BytesIO(png)).convert("L")
-    assert [found.text for found in zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)] == [url]
+    assert [found.text for found in zxingcpp.read_barcodes(image, formats=_QR_CODES)] == [url]
     assert {image.getpixel((x, y)) for x in range(image.width) for y in range(24)} == {255}
 
 
@@ -169,4 +172,4 @@ def test_the_terminal_qr_code_decodes_to_the_url() -> None:
         for x, dark in enumerate(row):
             if dark:
                 image.paste(0, (x * 4, y * 4, x * 4 + 4, y * 4 + 4))
-    assert [found.text for found in zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)] == [url]
+    assert [found.text for found in zxingcpp.read_barcodes(image, formats=_QR_CODES)] == [url]
