@@ -10,6 +10,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ENVIRONMENT := .venv/made-from
+TESTS := tests --ignore=tests/faults --ignore=tests/browser
+# One more than cores, as tests wait now and then; what measures time runs alone afterwards.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 4 ] || n=4; echo $$((n + 1)))
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -21,7 +24,8 @@ demo: $(ENVIRONMENT) ## play the main story, from sign-up to deletion, against t
 	@exec $(BIN)/python -m dev.demo
 
 test: $(ENVIRONMENT) ## run every test, on a real PostgreSQL (POSTGRES_BIN: another one's binaries; ARGS: for pytest)
-	@exec $(BIN)/pytest tests -q --ignore=tests/faults --ignore=tests/browser -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/pytest $(TESTS) -q -m "not alone" -n $(PROCESSES) --dist worksteal $(ARGS)
+	@$(BIN)/pytest $(TESTS) -q -m alone $(ARGS) || [ $$? = 5 ]
 
 test-faults: $(ENVIRONMENT) ## break PostgreSQL, disks, workers and clocks under the service; five minutes (ARGS: for pytest)
 	@exec $(BIN)/pytest tests/faults -q $(ARGS)

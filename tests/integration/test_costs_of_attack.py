@@ -102,6 +102,7 @@ async def test_an_imported_bcrypt_hash_signs_in_and_is_replaced(
     await quick.sign_in(user, password="the old horse 1")
 
 
+@pytest.mark.alone
 async def test_a_crafted_password_costs_no_more_than_a_plain_one(quick: Quick) -> None:
     """Of 256 code points made to keep zxcvbn busy, none holds SignUp for half a second, nor other calls at all."""
     user = await quick.signed_in_user()

@@ -213,6 +213,7 @@ async def _quartiles(calls: list[Callable[[int], Awaitable[None]]], samples: int
     return [statistics.quantiles(found, n=4)[0] for found in times]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("imported", [False, True], ids=["argon2id", "bcrypt"])
 async def test_known_and_unknown_take_the_same_time(
     database: str, tmp_path: Path, clock: Clock, imported: bool

@@ -112,6 +112,7 @@ async def test_repeats_end_at_the_number_that_was_set(fake: FakeServer, connect:
     assert len(fake.seen) == retries + 1
 
 
+@pytest.mark.alone
 async def test_repeats_stay_within_the_deadline_of_the_call(fake: FakeServer, connect: Connect) -> None:
     """However many repeats are allowed, the whole call ends by its deadline, and each attempt is told what is left."""
     fake.will(*[draining] * 99)

@@ -73,6 +73,7 @@ async def test_what_a_token_says_is_what_the_service_says(service: Service) -> N
             assert found.expire_time.timestamp() == one.tokens.access_token_expire_time.seconds
 
 
+@pytest.mark.alone
 async def test_sign_out_is_known_within_250_ms(two_services: tuple[Service, Service]) -> None:
     """A session ended on one worker is refused by the verifier that listens to another, and no other session is."""
     one, other = two_services
@@ -86,6 +87,7 @@ async def test_sign_out_is_known_within_250_ms(two_services: tuple[Service, Serv
         assert verifier.verify(staying.tokens.access_token).session_id == staying.session.session_id
 
 
+@pytest.mark.alone
 async def test_password_change_ends_the_others_and_carries_this_one_over(service: Service) -> None:
     """Old tokens of every session are refused; the new token of the session that made the change is accepted."""
     user = await service.signed_in_user()

@@ -45,6 +45,7 @@ def test_only_the_first_64_code_points_are_judged() -> None:
 CRAFTED = ("4@8({[</369&#!1/|0$5+7%2" * 11)[:256]
 
 
+@pytest.mark.alone
 def test_a_crafted_password_costs_no_more_than_a_plain_one() -> None:
     """256 code points of symbols that read as many letters take no more than ten times a plain password's time."""
 

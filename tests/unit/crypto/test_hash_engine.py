@@ -237,6 +237,7 @@ async def test_the_loop_stays_free_while_hashing(tmp_path: Path) -> None:
     assert turns > 20
 
 
+@pytest.mark.alone
 async def test_handing_over_costs_little_more_than_an_executor(tmp_path: Path) -> None:
     """A tiny hash through the engine takes no more than three times as long as through a bare thread pool."""
     engine = HashEngine(CHEAP, slots_directory=tmp_path, slots=1)
