@@ -23,6 +23,12 @@ from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
 ALREADY_REGISTERED: Final = "already_registered"
+# Kinds whose link is all that there is to decide, by where it leads.
+_LINKS: Final[Mapping[MessageKind, str]] = {
+    MessageKind.CASE_OPENED: "/cancel-case",
+    MessageKind.CASE_APPROVED: "/cancel-case",
+    MessageKind.CASE_CONFIRMATION: "/confirm-correction",
+}
 _CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
@@ -79,6 +85,8 @@ class Letters:
                 template, to = ALREADY_REGISTERED, owner
             else:
                 link = self._link(realm, ACTIVATION_PATH, token)
+        elif kind in _LINKS:
+            link = self._link(realm, _LINKS[kind], await self._live_token(message, payload))
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -88,10 +96,13 @@ class Letters:
         kind, payload = self._open(message)
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
+        values = self._values(message, realm, payload, kind)
+        if kind in _LINKS:
+            values["link"] = self._link(realm, _LINKS[kind], await self._live_token(message, payload))
         text = self._templates.render_sms(
             kind.value,
             _languages(payload, realm),
-            self._values(message, realm, payload, kind),
+            values,
             own,
             realm.settings.sms_code_domain,
         )

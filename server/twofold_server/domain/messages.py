@@ -40,6 +40,13 @@ class MessageKind(StrEnum):
     ACCOUNT_DELETED = "account_deleted"
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
+    CASE_OPENED = "case_opened"
+    CASE_APPROVED = "case_approved"
+    CASE_CONFIRMATION = "case_confirmation"
+    CASE_CLOSED = "case_closed"
+    CASE_EXECUTED = "case_executed"
+    ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_UNLOCKED = "account_unlocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Rule:
 
 _WHERE: Final = frozenset({"name", "ip_address", "user_agent"})
 _FACTOR: Final = _WHERE | {"factor_name", "factor_kind"}
+_CASE: Final = frozenset({"name", "case_action"})
 
 RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACTIVATION: Rule(URGENT, None, frozenset({"name"}), frozenset({"token"}), budgeted=True),
@@ -78,6 +86,13 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
+    MessageKind.CASE_OPENED: Rule(NOTICE, None, _CASE, frozenset({"token"})),
+    MessageKind.CASE_APPROVED: Rule(NOTICE, None, _CASE, frozenset({"token"})),
+    MessageKind.CASE_CONFIRMATION: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
+    MessageKind.CASE_CLOSED: Rule(shown=_CASE),
+    MessageKind.CASE_EXECUTED: Rule(shown=_CASE),
+    MessageKind.ACCOUNT_LOCKED: Rule(shown=frozenset({"name"})),
+    MessageKind.ACCOUNT_UNLOCKED: Rule(shown=frozenset({"name"})),
 }
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 

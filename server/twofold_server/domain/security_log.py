@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -81,8 +82,13 @@ class SecurityLog:
         told: Told | None = None,
         params: Mapping[str, str],
         of_account: bool = True,
+        ticket_id: UUID | None = None,
+        expire_time: datetime | None = None,
     ) -> None:
-        """Write one notice for each destination; not `of_account`: its rows outlive the account."""
+        """Write one notice for each destination; not `of_account`: its rows outlive the account.
+
+        `ticket_id` and `expire_time` are those of the link that it carries, where it carries one.
+        """
         told = told if told is not None else await self.destinations(tx, realm, account_id)
 
         def prepare(to: EmailAddress | PhoneNumber) -> OutboxRow:
@@ -91,6 +97,8 @@ class SecurityLog:
                 notice,
                 to=to,
                 account_id=account_id if of_account else None,
+                ticket_id=ticket_id,
+                expire_time=expire_time,
                 language=told.language or realm.settings.language_code,
                 params=params,
             )

@@ -33,6 +33,10 @@ MAXIMUM_USER_AGENT = 512
 MAXIMUM_PHONE_TEXT = 32
 MAXIMUM_PASSKEY_ANSWER = passkeys.MAX_CREDENTIAL_CHARACTERS
 
+MAXIMUM_REASON = 1000
+MAXIMUM_EVIDENCE = 200
+
+_NOT_WRITTEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _E164 = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
@@ -389,10 +393,46 @@ class DisplayName:
         if len(text) > MAXIMUM_NAME:
             raise ValueError(f"Longer than {MAXIMUM_NAME} characters.")
         text = unicodedata.normalize("NFC", text).strip()
-        if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and c != "\u200d" for c in text):
+        if any(unicodedata.category(c) in _NOT_WRITTEN and c != "\u200d" for c in text):
             raise ValueError("Has control, direction or line-break characters.")
         if "://" in text or "www." in text.casefold():
             raise ValueError("A name can't hold a link.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an agent does something: 1 to 1000 characters, no control or direction characters but line breaks."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > MAXIMUM_REASON:
+            raise ValueError(f"Longer than {MAXIMUM_REASON} characters.")
+        text = unicodedata.normalize("NFC", text).strip()
+        if not text:
+            raise ValueError("Required.")
+        if any(unicodedata.category(c) in _NOT_WRITTEN and c not in "\n\u200d" for c in text):
+            raise ValueError("Has control or direction characters.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A reference to what shows that a case is right: 1 to 200 characters on one line."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > MAXIMUM_EVIDENCE:
+            raise ValueError(f"Longer than {MAXIMUM_EVIDENCE} characters.")
+        text = unicodedata.normalize("NFC", text).strip()
+        if not text:
+            raise ValueError("Empty.")
+        if any(unicodedata.category(c) in _NOT_WRITTEN and c != "\u200d" for c in text):
+            raise ValueError("Has control, direction or line-break characters.")
         return cls(text)
 
 

@@ -88,8 +88,8 @@ class AccountServiceServicer(object):
         """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
         where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE. At most three
-        sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the
+        realm `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
         Retry: not safe by itself, each call makes a claim of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
