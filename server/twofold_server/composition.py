@@ -19,6 +19,8 @@ from twofold_server.domain.approval_watch import ApprovalWatch
 from twofold_server.domain.approvals import Approvals
 from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
+from twofold_server.domain.case_execution import CaseExecution
+from twofold_server.domain.cases import Cases
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
@@ -44,11 +46,13 @@ from twofold_server.domain.sign_in import SignIns
 from twofold_server.domain.sign_up import SignUps
 from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
+from twofold_server.domain.support import Support
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.jobs import Retention
+from twofold_server.jobs import CaseExpiry, Retention
 from twofold_server.rpc.account import AccountServicer
 from twofold_server.rpc.session import SessionServicer
+from twofold_server.rpc.support import SupportServicer
 from twofold_server.rpc.two_factor import TwoFactorServicer
 from twofold_server.settings import Settings
 
@@ -108,6 +112,10 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
+    cases = Cases(pool, keyring, realms, messages, text_messages, log, clock)
+    case_execution = CaseExecution(pool, keyring, log, clock)
+    support = Support(pool, keyring, realms, messages, log, clock)
+
     templates = Templates(settings.mail_templates_directory)
     letters = Letters(pool, messages, templates, settings.mail_from, clock, RealmTexts(pool, clock).get)
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, hook=hook, clock=clock)
@@ -129,6 +137,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             clock=clock,
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
+        SupportServicer(realms, support, cases, case_execution, pages),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
@@ -145,6 +154,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         jobs={
             "outbox": outbox.run,
             "retention": Retention(pool, clock).run,
+            "cases": CaseExpiry(cases).run,
             "revocations": revocations.run,
             "approvals": approval_watch.run,
         },

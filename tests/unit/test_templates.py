@@ -20,7 +20,8 @@ from twofold_server.domain.values import EmailAddress, PhoneNumber
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 ALL = [*(kind.value for kind in MessageKind), ALREADY_REGISTERED]
 CODES = ["sign_in_code", "confirmation_code"]
-NOTICES = sorted({*ALL} - {"activation", ALREADY_REGISTERED, *CODES})
+# Goes to whoever reads there, whose name nobody knows.
+NOTICES = sorted({*ALL} - {"activation", "case_confirmation", ALREADY_REGISTERED, *CODES})
 NAMES = frozenset().union(*(rule.shown for rule in RULES.values()))
 KINDS_OF_FACTOR = ("totp", "backup_code", "email", "sms", "passkey", "push")
 TEMPLATES = Templates()
@@ -343,7 +344,12 @@ def test_urgency_and_life_by_kind(messages: Messages) -> None:
     assert (link.priority, link.expire_time, link.due_time) == (URGENT, end, NOW)
     assert (notice.priority, notice.expire_time, notice.due_time) == (NOTICE, NOW + timedelta(days=7), NOW)
     assert URGENT < NOTICE
-    assert BUDGETED == (MessageKind.ACTIVATION, MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE)
+    assert BUDGETED == (
+        MessageKind.ACTIVATION,
+        MessageKind.SIGN_IN_CODE,
+        MessageKind.CONFIRMATION_CODE,
+        MessageKind.CASE_CONFIRMATION,
+    )
 
 
 def test_what_a_kind_does_not_have_is_a_mistake(messages: Messages) -> None:

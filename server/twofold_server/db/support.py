@@ -115,7 +115,13 @@ async def set_state(tx: Connection, realm_id: str, account_id: UUID, state: str,
 
 
 async def deliveries(
-    db: Connection, realm_id: str, *, account_id: UUID | None, address_mac: bytes | None, before: UUID | None, limit: int
+    db: Connection,
+    realm_id: str,
+    *,
+    account_id: UUID | None,
+    address_mac: bytes | None,
+    before: UUID | None,
+    limit: int,
 ) -> list[DeliveryRow]:
     """List the messages of an account or to an address, the newest first, from before an id."""
     rows = await db.fetch(

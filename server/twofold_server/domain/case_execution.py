@@ -96,9 +96,7 @@ class CaseExecution:
         demand_other(held[agent.account_id], subject, realm, case.value)
         # As they are before: who is reached there must learn of it, whatever is reached afterwards.
         told = await self._log.destinations(tx, realm, subject.account_id)
-        if not await db_cases.close(
-            tx, realm.realm_id, row.case_id, state="executed", of=["approved"], now=now
-        ):
+        if not await db_cases.close(tx, realm.realm_id, row.case_id, state="executed", of=["approved"], now=now):
             demand_state(row, now)
         await db_tickets.end_of_account(tx, realm_id=realm.realm_id, account_id=subject.account_id, now=now)
         match row.action:
@@ -145,9 +143,7 @@ class CaseExecution:
     async def _correct_email(
         self, tx: Connection, realm: Realm, subject: Subject, email: EmailAddress, told: Told, now: datetime
     ) -> Told:
-        await db_cases.set_email(
-            tx, realm.realm_id, subject.account_id, email=email.text, email_key=email.key, now=now
-        )
+        await db_cases.set_email(tx, realm.realm_id, subject.account_id, email=email.text, email_key=email.key, now=now)
         if any(email.key == other.key for other in told.emails):
             return told
         return replace(told, emails=[*told.emails, email])

@@ -123,7 +123,7 @@ def demand_state(row: CaseRow, now: datetime, *states: State) -> None:
 
 
 def demand_other(agent: AgentRow, subject: Subject, realm: Realm, value: str) -> None:
-    """Raise AgentNotEligible where the account is the agent's own, by its id, its address, or the one that it is to get."""
+    """Raise AgentNotEligible where the account is the agent's own: by its id, its address, or the one it is to get."""
     own = realm.realm_id == SUPPORT_REALM and agent.account_id == subject.account_id
     keys = {subject.email_key}
     if "@" in value:

@@ -1,10 +1,9 @@
-"""Cases of the support desk: opened by one agent, approved by another, told to the user, and cancelled by any of them."""
+"""Cases of the support desk: opened by one agent, approved by another, told to the user, cancelled by any of them."""
 
 from __future__ import annotations
 
 import hmac
 import json
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -83,7 +82,7 @@ class Cases:
         Raises AccountNotFound, CaseAlreadyOpen, AgentNotEligible, TwoFactorNotEnrolled, AddressTaken, InvalidFields
         (another request of the same id), SessionEnded.
         """
-        now, mac = self._clock(), request.mac(self._keyring, realm)
+        mac = request.mac(self._keyring, realm)
         try:
             async with transaction(self._pool) as tx:
                 held = await agent.hold(tx)
@@ -277,7 +276,13 @@ class Cases:
         )
 
     async def _tell(
-        self, tx: Connection, realm: Realm, subject: Subject, kind: MessageKind, case: CaseRow | NewCase, token: str = ""
+        self,
+        tx: Connection,
+        realm: Realm,
+        subject: Subject,
+        kind: MessageKind,
+        case: CaseRow | NewCase,
+        token: str = "",
     ) -> None:
         params = {"name": subject.display_name, "case_action": case.action}
         await self._log.tell(
@@ -346,9 +351,7 @@ class Cases:
             raise TicketNotFound(field=field)
         return ticket
 
-    async def _hold_of_link(
-        self, tx: Connection, realm: Realm, ticket: Ticket, field: str
-    ) -> tuple[CaseRow, Subject]:
+    async def _hold_of_link(self, tx: Connection, realm: Realm, ticket: Ticket, field: str) -> tuple[CaseRow, Subject]:
         try:
             return await hold(tx, realm, UUID(ticket.subject))
         except CaseNotFound:

@@ -231,14 +231,14 @@ class ExecuteCaseRequest(_message.Message):
     def __init__(self, realm_id: _Optional[str] = ..., case_id: _Optional[str] = ...) -> None: ...
 
 class ExecuteCaseResponse(_message.Message):
-    __slots__ = ("case", "reenrollment_code", "reenrollment_expire_time")
+    __slots__ = ("case", "support_code", "support_code_expire_time")
     CASE_FIELD_NUMBER: _ClassVar[int]
-    REENROLLMENT_CODE_FIELD_NUMBER: _ClassVar[int]
-    REENROLLMENT_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_CODE_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_CODE_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     case: Case
-    reenrollment_code: str
-    reenrollment_expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, case: _Optional[_Union[Case, _Mapping]] = ..., reenrollment_code: _Optional[str] = ..., reenrollment_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    support_code: str
+    support_code_expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, case: _Optional[_Union[Case, _Mapping]] = ..., support_code: _Optional[str] = ..., support_code_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListCasesRequest(_message.Message):
     __slots__ = ("realm_id", "account_id", "open_only", "page_size", "page_token")

@@ -143,8 +143,8 @@ class SupportServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelCase(self, request, context):
-        """Ends a case that was not executed, approved or not: by an agent, or by whoever holds a notice's link, through the realm's front end. The
-        account's user is told.
+        """Ends a case that was not executed, approved or not: by an agent, with the role SUPPORT; or by whoever holds a notice's link, through the
+        realm's front end. The account's user is told.
 
         Call it for a link when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
         Reasons: CASE_NOT_FOUND, CASE_NOT_OPEN; with `case_token` TICKET_NOT_FOUND (unknown or used, or the case is over).

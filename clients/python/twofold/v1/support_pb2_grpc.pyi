@@ -78,8 +78,8 @@ class SupportServiceStub:
         twofold.v1.support_pb2.CancelCaseRequest,
         twofold.v1.support_pb2.CancelCaseResponse,
     ]
-    """Ends a case that was not executed, approved or not: by an agent, or by whoever holds a notice's link, through the realm's front end. The
-    account's user is told.
+    """Ends a case that was not executed, approved or not: by an agent, with the role SUPPORT; or by whoever holds a notice's link, through the
+    realm's front end. The account's user is told.
 
     Call it for a link when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
     Reasons: CASE_NOT_FOUND, CASE_NOT_OPEN; with `case_token` TICKET_NOT_FOUND (unknown or used, or the case is over).
@@ -217,8 +217,8 @@ class SupportServiceAsyncStub:
         twofold.v1.support_pb2.CancelCaseRequest,
         twofold.v1.support_pb2.CancelCaseResponse,
     ]
-    """Ends a case that was not executed, approved or not: by an agent, or by whoever holds a notice's link, through the realm's front end. The
-    account's user is told.
+    """Ends a case that was not executed, approved or not: by an agent, with the role SUPPORT; or by whoever holds a notice's link, through the
+    realm's front end. The account's user is told.
 
     Call it for a link when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
     Reasons: CASE_NOT_FOUND, CASE_NOT_OPEN; with `case_token` TICKET_NOT_FOUND (unknown or used, or the case is over).
@@ -366,8 +366,8 @@ class SupportServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.support_pb2.CancelCaseRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.support_pb2.CancelCaseResponse, collections.abc.Awaitable[twofold.v1.support_pb2.CancelCaseResponse]]:
-        """Ends a case that was not executed, approved or not: by an agent, or by whoever holds a notice's link, through the realm's front end. The
-        account's user is told.
+        """Ends a case that was not executed, approved or not: by an agent, with the role SUPPORT; or by whoever holds a notice's link, through the
+        realm's front end. The account's user is told.
 
         Call it for a link when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
         Reasons: CASE_NOT_FOUND, CASE_NOT_OPEN; with `case_token` TICKET_NOT_FOUND (unknown or used, or the case is over).
