@@ -35,6 +35,7 @@ APPRENTICESHIP: Final = timedelta(hours=24)
 _SETTINGS: Final = {
     # Whoever takes over an agent's mailbox or SIM card must not have the agent's second factor with it.
     "factor_kinds": "totp,passkey,push",
+    "second_factor": "demanded",
     "second_factor_keep": "true",
     "session_idle": "12h",
     "session_absolute": "12h",
@@ -119,7 +120,7 @@ class Agents:
 
         Raises AgentRefused where the address has an account there.
         """
-        realm = await self._realm()
+        realm = await self.realm()
         now, ticket_id = self._clock(), uuid7()
         if await db_support.account_exists(self._pool, realm.realm_id, email.key):
             raise AgentRefused("That address has an agent's account already.")
@@ -179,7 +180,8 @@ class Agents:
                 personal=None,
             )
 
-    async def _realm(self) -> Realm:
+    async def realm(self) -> Realm:
+        """The realm of agents, made where there is none."""
         for realm in await self._realms.every():
             if realm.realm_id == SUPPORT_REALM:
                 return realm
