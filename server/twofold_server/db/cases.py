@@ -60,6 +60,7 @@ class Subject:
     epoch: int
     state: str
     second_factor: bool
+    reenroll_by: datetime | None
     email: str
     email_key: str
     display_name: str
@@ -74,7 +75,7 @@ async def lock_subject(tx: Connection, realm_id: str, account_id: UUID) -> Subje
     """Lock an account, in its newest version; None if the realm has no such account."""
     row = await tx.fetchrow(
         """
-        SELECT account_id, epoch, state, second_factor, email, email_key, display_name, language_code
+        SELECT account_id, epoch, state, second_factor, reenroll_by, email, email_key, display_name, language_code
           FROM accounts WHERE account_id = $2 AND realm_id = $1
            FOR NO KEY UPDATE
         """,

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from twofold_server.crypto import pairing_codes
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import cases as db_cases
@@ -22,16 +21,14 @@ from twofold_server.db.accounts import EmailTaken
 from twofold_server.db.cases import CaseRow, Subject
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.support import AgentRow
-from twofold_server.db.tickets import NewTicket
+from twofold_server.domain import reenrollments
 from twofold_server.domain.agents import Agent
 from twofold_server.domain.case_records import (
-    REENROLLMENT,
     Case,
     case_of,
     demand_other,
     demand_state,
     hold,
-    link_place,
     state_of,
     wait_end,
 )
@@ -107,7 +104,7 @@ class CaseExecution:
                 told = await self._correct_email(tx, realm, subject, EmailAddress.parse(case.value), told, now)
             case _:
                 await self._correct_phone(tx, realm, subject, PhoneNumber.parse(case.value), now)
-        epoch = await db_accounts.raise_epoch(
+        await db_accounts.raise_epoch(
             tx,
             realm.realm_id,
             subject.account_id,
@@ -119,7 +116,7 @@ class CaseExecution:
         )
         code, expire_time = "", None
         if row.action == "reset_two_factor":
-            code, expire_time = await self._code(tx, realm, subject, epoch, now)
+            code, expire_time = await reenrollments.owe(tx, self._keyring, realm, subject.account_id, now)
         await agent.record(
             tx,
             realm,
@@ -159,30 +156,6 @@ class CaseExecution:
             now,
             number_mac=number_macs(self._keyring, realm.realm_id, number.text)[0],
         )
-
-    async def _code(
-        self, tx: Connection, realm: Realm, subject: Subject, epoch: int, now: datetime
-    ) -> tuple[str, datetime]:
-        """A code that is read out or typed: as long as a pairing code, which it is written like."""
-        code, ticket_id = pairing_codes.new_code(), uuid7()
-        expire_time = now + realm.settings.reenrollment_lifetime
-        await db_tickets.put_single(
-            tx,
-            NewTicket(
-                ticket_id=ticket_id,
-                realm_id=realm.realm_id,
-                purpose=REENROLLMENT,
-                subject=str(subject.account_id),
-                handle_hash=pairing_codes.handle_hash(code),
-                binding_hash=None,
-                payload=self._keyring.seal(b"{}", link_place(realm.realm_id, subject.account_id, ticket_id)),
-                create_time=now,
-                expire_time=expire_time,
-                account_id=subject.account_id,
-                epoch=epoch,
-            ),
-        )
-        return code, expire_time
 
 
 def _demand_ready(row: CaseRow, held: Mapping[UUID, AgentRow], now: datetime) -> None:

@@ -19,7 +19,6 @@ from twofold_server.domain.values import EmailAddress, Evidence, PhoneNumber, Re
 
 CASE: Final = "case"
 CORRECTION: Final = "correction"
-REENROLLMENT: Final = "reenrollment"
 UNTOLD_WAIT: Final = timedelta(hours=72)
 """The least wait where nobody who may object has been reached."""
 

@@ -111,7 +111,8 @@ class Cases:
         )
         if await db_cases.has_open(tx, realm.realm_id, subject.account_id):
             raise CaseAlreadyOpen
-        if change.action == "reset_two_factor" and not subject.second_factor:
+        # One who owes another factor and has lost support's code, or its time, needs a new one.
+        if change.action == "reset_two_factor" and not subject.second_factor and subject.reenroll_by is None:
             raise TwoFactorNotEnrolled
         if isinstance(change.value, EmailAddress) and await db_support.account_exists(
             tx, realm.realm_id, change.value.key

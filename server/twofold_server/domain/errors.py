@@ -315,7 +315,8 @@ class ChannelNotDistinct(TwofoldError):
 
 
 class RecoveryNeedsSupport(TwofoldError):
-    """All that is left to prove would come through one mailbox or phone: the support desk can help."""
+    """All that is left to prove would come through one mailbox or phone, or support's code was not used in time: the
+    support desk can help."""
 
     reason = "RECOVERY_NEEDS_SUPPORT"
     status = "FAILED_PRECONDITION"

@@ -353,6 +353,20 @@ class PairingCode:
 
 
 @dataclass(frozen=True, slots=True)
+class SupportCode:
+    """A code that support has handed over, in its one spelling."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        found = pairing_codes.normalize(text)
+        if found is None:
+            raise ValueError("Not a code of support's: 28 characters in groups of four.")
+        return cls(found)
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalNumber:
     """The number of a waiting screen, as it was typed on a phone: 2 to 6 digits, spaces forgiven; may be empty."""
 
