@@ -203,6 +203,7 @@ async def test_the_wait_is_72_hours_where_nobody_was_told(service: Service, desk
     silent, unreachable = await service.two_factor_user(), await service.two_factor_user()
     first = await desk.open(opener, silent.account_id)
     # As an outbox that nobody serves, or a mailbox that takes nothing.
+    await service.mails()
     await service.app.pool.execute("UPDATE outbox SET state = 'dead' WHERE kind = 'case_opened'")
     second = await desk.open(opener, unreachable.account_id, owner_unreachable=True)
     await service.mails()
@@ -215,6 +216,24 @@ async def test_the_wait_is_72_hours_where_nobody_was_told(service: Service, desk
             await desk.execute(opener, case)
     await desk.wait(61, opener)
     for case in (first, second):
+        await desk.execute(opener, case)
+
+
+async def test_whoever_is_told_late_has_the_wait_before_them(service: Service, desk: Desk) -> None:
+    """A notice that is delivered 10 h after the approval moves the end of the wait by these 10 h."""
+    opener, approver = await desk.agent(), await desk.agent()
+    user = await service.two_factor_user()
+    case = await desk.open(opener, user.account_id)
+    await service.app.pool.execute(
+        "UPDATE outbox SET due_time = due_time + interval '10 h' WHERE kind = 'case_opened' AND state = 'waiting'"
+    )
+    case = await desk.approve(approver, case)
+    await desk.wait(10 * 3600, opener)
+    await service.mails()
+    late = await desk.case(opener, case)
+    assert late.wait_end_time.seconds - late.approve_time.seconds == DAY + 10 * 3600
+    await desk.wait(DAY - 60, opener)
+    with refused("CASE_NOT_READY"):
         await desk.execute(opener, case)
 
 

@@ -14,7 +14,7 @@ from twofold_server.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A case. `payload` is sealed; `told`: whether a notice of its opening was delivered anywhere."""
+    """A case. `payload` is sealed; `told_time`: when the first notice of its opening was delivered, None if none was."""
 
     case_id: UUID
     realm_id: str
@@ -32,7 +32,7 @@ class CaseRow:
     wait: timedelta | None
     expire_time: datetime
     end_time: datetime | None
-    told: bool
+    told_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ async def get(db: Connection, realm_id: str, case_id: UUID) -> CaseRow | None:
         """
         SELECT c.case_id, c.realm_id, c.account_id, c.opener_id, c.approver_id, c.request_mac, c.action, c.payload, c.owner_unreachable,
                c.state, c.create_time, c.confirm_time, c.approve_time, c.wait, c.expire_time, c.end_time,
-               EXISTS (SELECT FROM outbox o WHERE o.ticket_id = c.case_id AND o.realm_id = c.realm_id
-                          AND o.kind = 'case_opened' AND o.state = 'sent') AS told
+               (SELECT min(o.end_time) FROM outbox o WHERE o.ticket_id = c.case_id AND o.realm_id = c.realm_id
+                   AND o.kind = 'case_opened' AND o.state = 'sent') AS told_time
           FROM cases c WHERE c.case_id = $2 AND c.realm_id = $1
         """,
         realm_id,
@@ -107,8 +107,8 @@ async def lock(tx: Connection, realm_id: str, case_id: UUID) -> CaseRow | None:
         """
         SELECT c.case_id, c.realm_id, c.account_id, c.opener_id, c.approver_id, c.request_mac, c.action, c.payload, c.owner_unreachable,
                c.state, c.create_time, c.confirm_time, c.approve_time, c.wait, c.expire_time, c.end_time,
-               EXISTS (SELECT FROM outbox o WHERE o.ticket_id = c.case_id AND o.realm_id = c.realm_id
-                          AND o.kind = 'case_opened' AND o.state = 'sent') AS told
+               (SELECT min(o.end_time) FROM outbox o WHERE o.ticket_id = c.case_id AND o.realm_id = c.realm_id
+                   AND o.kind = 'case_opened' AND o.state = 'sent') AS told_time
           FROM cases c WHERE c.case_id = $2 AND c.realm_id = $1
            FOR NO KEY UPDATE OF c
         """,
@@ -269,8 +269,8 @@ async def page(
         """
         SELECT c.case_id, c.realm_id, c.account_id, c.opener_id, c.approver_id, c.request_mac, c.action, c.payload, c.owner_unreachable,
                c.state, c.create_time, c.confirm_time, c.approve_time, c.wait, c.expire_time, c.end_time,
-               EXISTS (SELECT FROM outbox o WHERE o.ticket_id = c.case_id AND o.realm_id = c.realm_id
-                          AND o.kind = 'case_opened' AND o.state = 'sent') AS told
+               (SELECT min(o.end_time) FROM outbox o WHERE o.ticket_id = c.case_id AND o.realm_id = c.realm_id
+                   AND o.kind = 'case_opened' AND o.state = 'sent') AS told_time
           FROM cases c
          WHERE c.realm_id = $1 AND ($2::uuid IS NULL OR c.account_id = $2) AND ($4::uuid IS NULL OR c.case_id < $4)
            AND (NOT $3 OR c.state IN ('open', 'approved') AND c.expire_time > $6)

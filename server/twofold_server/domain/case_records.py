@@ -89,8 +89,11 @@ def wait_end(row: CaseRow) -> datetime | None:
     """From when on a case may be executed; None before it is approved."""
     if row.approve_time is None or row.wait is None:
         return None
-    told = row.told and not row.owner_unreachable
-    return row.approve_time + (row.wait if told else max(row.wait, UNTOLD_WAIT))
+    longest = row.approve_time + max(row.wait, UNTOLD_WAIT)
+    if row.told_time is None or row.owner_unreachable:
+        return longest
+    # Whoever is told late, after an outage, has the wait before them as well.
+    return min(max(row.approve_time, row.told_time) + row.wait, longest)
 
 
 def case_place(realm_id: str, account_id: UUID, case_id: UUID) -> Place:
