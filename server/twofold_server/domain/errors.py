@@ -381,10 +381,16 @@ class CaseNotReady(TwofoldError):
     reason = "CASE_NOT_READY"
     status = "FAILED_PRECONDITION"
 
-    def __init__(self, lacking: Sequence[tuple[str, str]], *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        lacking: Sequence[tuple[str, str]] = (),
+        *,
+        retry_after: float | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
         """`lacking`: type and description of each thing that is missing."""
-        super().__init__(retry_after=retry_after)
-        self._lacking = tuple(lacking)
+        super().__init__(retry_after=retry_after, metadata=metadata)
+        self._lacking = lacking or (("CASE", self.message),)
 
     @property
     def preconditions(self) -> Sequence[tuple[str, str, str]]:
