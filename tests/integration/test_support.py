@@ -256,7 +256,7 @@ async def test_a_case_expires(service: Service, desk: Desk) -> None:
 
 
 async def test_cases_are_listed_newest_first_and_in_pages(service: Service, desk: Desk) -> None:
-    """All of the realm or of one account, open ones alone where asked; a page token counts in its own list."""
+    """All of the realm or of one account, open ones alone where asked; a page token counts for its own agent."""
     agent = await desk.agent()
     users = [await service.two_factor_user() for _ in range(3)]
     cases = [await desk.open(agent, user.account_id) for user in users]
@@ -273,8 +273,12 @@ async def test_cases_are_listed_newest_first_and_in_pages(service: Service, desk
     assert not rest.next_page_token
     assert len((await listed(open_only=True)).cases) == 2
     assert len((await listed(account_id=users[0].account_id)).cases) == 1
+    assert [case.case_id for case in (await listed(open_only=True, page_token=first.next_page_token)).cases] == []
     with refused("INVALID_FIELDS", "page_token"):
-        await listed(open_only=True, page_token=first.next_page_token)
+        await desk.stub.ListCases(
+            support_pb2.ListCasesRequest(realm_id="default", page_token=first.next_page_token),
+            metadata=desk.as_(await desk.agent()),
+        )
 
 
 async def test_execution_asks_for_what_is_missing(service: Service, desk: Desk) -> None:

@@ -197,18 +197,15 @@ class Door:
             self.refuse(path, f"Names what can't be changed here; any of {', '.join(sorted(allowed))} can.")
         return frozenset(paths)
 
-    def page(self, call: Call, pages: paging.Pages, scope: str = "") -> paging.Page:
-        """The page that `page_size` and `page_token` ask for, in the list of the call's method, realm and user.
-
-        `scope` names the list where the request chooses among several.
-        """
+    def page(self, call: Call, pages: paging.Pages) -> paging.Page:
+        """The page that `page_size` and `page_token` ask for, in the list of the call's method, realm and user."""
         size, after = paging.DEFAULT_SIZE, None
         try:
             size = paging.parse_size(cast(Any, self._request).page_size)
         except ValueError as error:
             self.refuse("page_size", str(error))
         try:
-            after = pages.parse(scope or call.scope, cast(Any, self._request).page_token)
+            after = pages.parse(call.scope, cast(Any, self._request).page_token)
         except ValueError as error:
             self.refuse("page_token", str(error))
         return paging.Page(size, after)

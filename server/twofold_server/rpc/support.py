@@ -105,10 +105,9 @@ class SupportServicer:
 
     async def ListCases(self, request: support_pb2.ListCasesRequest, call: Call) -> support_pb2.ListCasesResponse:
         realm = await self._realms.get(call.realm)
-        scope = f"{call.scope}|{request.account_id}|{request.open_only}"
         with reading(request) as door:
             account_id = door.identifier("account_id") if request.account_id else None
-            page = door.page(call, self._pages, scope)
+            page = door.page(call, self._pages)
         rows = await self._cases.page(
             realm,
             Agent.of(call.user),
@@ -117,7 +116,7 @@ class SupportServicer:
             before=page.after,
             limit=page.size + 1,
         )
-        shown, token = self._pages.cut(scope, rows, page.size, lambda found: found.row.case_id)
+        shown, token = self._pages.cut(call.scope, rows, page.size, lambda found: found.row.case_id)
         return support_pb2.ListCasesResponse(cases=[desk_packing.case(found) for found in shown], next_page_token=token)
 
     async def ListDeliveries(
@@ -126,11 +125,9 @@ class SupportServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             of = _whose(door, door.one_of("of"))
-        scope = f"{call.scope}|{of if isinstance(of, UUID) else of.text}"
-        with reading(request) as door:
-            page = door.page(call, self._pages, scope)
+            page = door.page(call, self._pages)
         rows = await self._support.deliveries(realm, Agent.of(call.user), of, page.after, page.size + 1)
-        shown, token = self._pages.cut(scope, rows, page.size, lambda found: found.outbox_id)
+        shown, token = self._pages.cut(call.scope, rows, page.size, lambda found: found.outbox_id)
         return support_pb2.ListDeliveriesResponse(
             deliveries=[desk_packing.message_delivery(found) for found in shown], next_page_token=token
         )
