@@ -138,8 +138,8 @@ async def owner(service: Service) -> AsyncIterator[Owner]:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_story_of_each_factor(service: Service, owner: Owner, kind: str) -> None:
-    """Enrolled with backup codes, asked for at the next sign-in, used, kept as the last one, and removed beside another:
-    from then on it answers nothing.
+    """Enrolled with backup codes, asked for at sign-in, used, kept as the last one, removed beside another: then it
+    answers nothing.
     """
     await owner.enrol(kind)
     assert len(owner.user.backup_codes) == 10
@@ -186,7 +186,7 @@ async def test_the_story_of_backup_codes(service: Service, owner: Owner) -> None
 
 
 async def test_an_account_with_every_factor_chooses_at_each_sign_in(service: Service, owner: Owner) -> None:
-    """Whichever is preferred stands first, and any other is taken as well: all six by turns, each for what it proves."""
+    """The preferred one stands first, and any other is taken as well: all six by turns, each for what it proves."""
     for kind in KINDS:
         await owner.enrol(kind)
     assert set(await owner.factors()) == set(KINDS)
@@ -216,7 +216,7 @@ async def test_a_method_is_changed_for_another_by_the_steps_of_its_set_up(servic
 async def test_signed_in_by_a_sent_code_nobody_removes_what_is_stronger(
     service: Service, owner: Owner, weak: str
 ) -> None:
-    """The downgrade: neither the app, nor the passkey, nor the phone, nor the backup codes; a step-up by one does it."""
+    """The downgrade: neither app, passkey, phone nor backup codes go; after a step-up by one of them they do."""
     for kind in KINDS:
         await owner.enrol(kind)
     await owner.sign_in(weak)
