@@ -72,8 +72,8 @@ class SmtpSender:
         """Hand the mail over. A 5xx to the mail itself is PermanentFailure; all else is TemporaryFailure.
 
         A refused login or certificate, or a demand for encryption or a login, is temporary: it says nothing of the
-        mail, and an operator can mend it. Where the connection is lost after DATA the failure is uncertain: the server may
-        keep the mail.
+        mail, and an operator can mend it. Where the connection is lost after DATA the failure is uncertain: the server
+        may keep the mail.
         """
         client = self._client()
         try:
