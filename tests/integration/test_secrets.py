@@ -18,11 +18,13 @@ import structlog
 
 from dev.postgres import binaries
 from tests.conftest import Clock
+from tests.integration.desk import link_in_mail, open_desk
 from tests.integration.quick import Quick, add_caller, bearer, quick_server
 from tests.integration.requests_that_succeed import begun, challenged
 from tests.integration.secret_forms import Secrets, digests_in, ids_in, keyless
-from tests.service import User, details
-from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
+from tests.integration.test_owed_enrollments import finish, finish_request
+from tests.service import User, details, seed_of
+from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, support_pb2, two_factor_pb2
 from twofold_server import logs
 from twofold_server.crypto import otp
 from twofold_server.domain.callers import Role
@@ -97,6 +99,7 @@ async def story(database: str, tmp_path: Path, clock: Clock, said: io.StringIO) 
         told.secrets.add("credential", quick.credential)
         await _sign_up_and_in(told)
         await _prove(told)
+        await _at_the_desk(told)
         await _fail(told)
         await told.dump()
         yield told
@@ -151,6 +154,47 @@ async def _prove(told: Story) -> None:
         metadata=quick.with_session(user),
     )
     told.secrets.add("token", changed.tokens.access_token)
+
+
+async def _at_the_desk(told: Story) -> None:
+    """A reset by support, up to the session that begins with its code; and a correction that is confirmed."""
+    quick = told.quick
+    desk = await open_desk(quick)
+    told.secrets.add("credential", str(dict(desk.metadata)["authorization"]).removeprefix("Bearer "))
+    opener, approver = await desk.agent(), await desk.agent()
+    told.know(opener)
+    told.know(approver)
+    user = await quick.two_factor_user("reset@example.org")
+    told.know(user)
+    case = await desk.open(opener, user.account_id)
+    told.secrets.add("case token", await link_in_mail(quick, user.email))
+    await told.dump()
+    await desk.approve(approver, case)
+    await quick.app.pool.execute("UPDATE cases SET approve_time = approve_time - interval '4 days'")
+    code = (await desk.execute(opener, case)).support_code
+    told.secrets.add("support code", code, code.replace("-", ""))
+    await told.dump()
+    owed = (await quick.sign_in(user)).enrollment_required
+    told.secrets.add("owed", owed.owed_enrollment_token, owed.owed_enrollment_binding)
+    enrollment = await quick.two_factor.BeginEnrollment(
+        two_factor_pb2.BeginEnrollmentRequest(
+            owed_enrollment_token=owed.owed_enrollment_token,
+            owed_enrollment_binding=owed.owed_enrollment_binding,
+            totp=two_factor_pb2.TotpEnrollment(),
+            support_code=code,
+        ),
+        metadata=quick.metadata,
+    )
+    finished = await finish(quick, finish_request(quick, owed, enrollment))
+    user.take(finished.signed_in)
+    user.seed = seed_of(enrollment.totp.secret)
+    told.know(user)
+    other = support_pb2.CorrectEmail(email="the-new-one@secret.example")
+    await desk.open(opener, user.account_id, correct_email=other)
+    told.secrets.add("correction token", await link_in_mail(quick, other.email))
+    told.secrets.add("new address", other.email)
+    await told.fail(desk.open(opener, user.account_id, correct_email=other, request_id=other.email))
+    await told.fail(desk.execute(opener, case))
 
 
 async def _fail(told: Story) -> None:
@@ -231,7 +275,8 @@ async def test_no_secret_is_said_or_stored(story: Story, said: io.StringIO) -> N
         assert story.secrets.betrayed_in(dump) == [], number
     # The one secret that mails are there to carry; found in them, it shows that what is looked for would be seen.
     mails = "\n".join(mail.as_string() for mail in await story.quick.mails())
-    assert story.secrets.betrayed_in(mails) == ["activation token 0"]
+    links = ["activation token 0", "case token 0", "correction token 0"]
+    assert story.secrets.betrayed_in(mails) == [*links, "new address 0"]
 
 
 async def test_no_code_can_be_guessed_from_a_dump(story: Story) -> None:
