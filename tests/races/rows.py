@@ -199,6 +199,8 @@ async def refresh(
     now: datetime = NOW,
     proof: bytes | None = None,
     client: str = CALLER,
+    user_agent: str | None = None,
+    user_agent_ends: bool = False,
 ) -> sessions.Refreshed | None:
     """A refresh with the token of a generation."""
     return await sessions.refresh(
@@ -214,6 +216,8 @@ async def refresh(
         aal2_lifetime=SETTINGS.aal2_lifetime,
         aal2_idle=SETTINGS.aal2_idle,
         aal2_ends=False,
+        user_agent=user_agent,
+        user_agent_ends=user_agent_ends,
         revocation_id=uuid4(),
         event_id=uuid4(),
         revocation_expire=now + timedelta(hours=1),

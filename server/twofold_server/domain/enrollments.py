@@ -151,8 +151,9 @@ class Enrollments:
         """Begin to set up a factor of a kind; codes go to the `destination`.
 
         What is made anew ends what an enrolment was begun with before. Raises FactorLimitReached, SessionEnded,
-        ResendTooSoon, FactorKindUnavailable, Overloaded.
+        ResendTooSoon, FactorKindUnavailable, ChangesFrozen, Overloaded.
         """
+        session.demand_unfrozen(self._clock())
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
         if account is None:
             raise SessionEnded
@@ -246,8 +247,9 @@ class Enrollments:
         """Enrol what was begun in this session, with the password and a first proof, which is spent.
 
         Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor, TooManyAttempts, FactorLimitReached,
-        FactorKindUnavailable, RecentTwoFactorRequired, SessionEnded, ChangedMeanwhile, Overloaded.
+        FactorKindUnavailable, RecentTwoFactorRequired, ChangesFrozen, SessionEnded, ChangedMeanwhile, Overloaded.
         """
+        session.demand_unfrozen(self._clock())
         ticket = await db_tickets.peek(
             self._pool,
             realm_ids=[realm.realm_id],

@@ -42,7 +42,8 @@ class TwoFactorServiceStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+    CHANGES_FROZEN.
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
@@ -55,7 +56,7 @@ class TwoFactorServiceStub:
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
     APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -83,7 +84,7 @@ class TwoFactorServiceStub:
     ]
     """Removes one factor of several.
 
-    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
     """
 
@@ -95,7 +96,7 @@ class TwoFactorServiceStub:
     and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
@@ -105,7 +106,7 @@ class TwoFactorServiceStub:
     ]
     """Makes ten new backup codes and ends the old ones.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; a repeat makes other codes, and the newest are good.
     """
 
@@ -134,7 +135,7 @@ class TwoFactorServiceStub:
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-    for StepUp also SESSION_ENDED and SESSION_REUSED.
+    for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
     """
 
@@ -230,7 +231,8 @@ class TwoFactorServiceAsyncStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+    CHANGES_FROZEN.
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
@@ -243,7 +245,7 @@ class TwoFactorServiceAsyncStub:
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
     APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -271,7 +273,7 @@ class TwoFactorServiceAsyncStub:
     ]
     """Removes one factor of several.
 
-    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
     """
 
@@ -283,7 +285,7 @@ class TwoFactorServiceAsyncStub:
     and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
@@ -293,7 +295,7 @@ class TwoFactorServiceAsyncStub:
     ]
     """Makes ten new backup codes and ends the old ones.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; a repeat makes other codes, and the newest are good.
     """
 
@@ -322,7 +324,7 @@ class TwoFactorServiceAsyncStub:
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-    for StepUp also SESSION_ENDED and SESSION_REUSED.
+    for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
     """
 
@@ -422,7 +424,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.BeginEnrollmentResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.BeginEnrollmentResponse]]:
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+        CHANGES_FROZEN.
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
 
@@ -437,7 +440,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
 
@@ -471,7 +474,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.RemoveFactorResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.RemoveFactorResponse]]:
         """Removes one factor of several.
 
-        Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+        Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
         """
 
@@ -485,7 +488,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
 
@@ -497,7 +500,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.GenerateBackupCodesResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.GenerateBackupCodesResponse]]:
         """Makes ten new backup codes and ends the old ones.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: not on its own; a repeat makes other codes, and the newest are good.
         """
 
@@ -530,7 +533,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
         INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-        for StepUp also SESSION_ENDED and SESSION_REUSED.
+        for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
         """
 
