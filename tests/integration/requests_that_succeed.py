@@ -140,7 +140,9 @@ async def asked_for_email(service: Quick) -> tuple[User, str]:
 
 async def _change_email(service: Quick) -> Prepared:
     user = await service.signed_in_user()
-    request = account_pb2.ChangeEmailRequest(new_email=user.email.replace("@", ".moved@"), client=full_client(service, user))
+    request = account_pb2.ChangeEmailRequest(
+        new_email=user.email.replace("@", ".moved@"), client=full_client(service, user)
+    )
     return Prepared(request, service.with_session(user), once=True)
 
 
