@@ -82,12 +82,17 @@ class ActiveSession:
 
         What was read at the call's start is good to its end: a freeze ends every session, this one among them.
         """
-        if self.changes_frozen_until is not None and self.changes_frozen_until > now:
-            raise ChangesFrozen(metadata={"until": f"{self.changes_frozen_until:%Y-%m-%dT%H:%M:%SZ}"})
+        demand_unfrozen(self.changes_frozen_until, now)
 
     def strongest_is_recent(self, realm: Realm, now: datetime) -> bool:
         """Whether a factor as strong as the strongest enrolled was proven in this session just now."""
         return self.row.factor_strength >= self.account_strength and is_recent(self.row.second_factor_time, realm, now)
+
+
+def demand_unfrozen(until: datetime | None, now: datetime) -> None:
+    """Raise ChangesFrozen where an account's changes are frozen until later than now."""
+    if until is not None and until > now:
+        raise ChangesFrozen(metadata={"until": f"{until:%Y-%m-%dT%H:%M:%SZ}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class SignedIn:
     session: SessionRow
     tokens: Tokens
     device_token: str = field(repr=False, default="")
+    enrollment_advised: bool = False
+    """The realm asks for a second factor, and the account has none."""
 
 
 @dataclass(frozen=True, slots=True)
