@@ -23,7 +23,8 @@ from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
 ALREADY_REGISTERED: Final = "already_registered"
-_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE})
+# Sent while their ticket stands. The notice of a hint has one where there is nobody to tell: one that never stood.
+_WITH_TICKET: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.SIGN_IN_HINT})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -122,7 +123,7 @@ class Letters:
 
     async def _demand_live_code(self, message: Claimed, kind: MessageKind) -> None:
         """Of several codes asked for during an outage the last alone is sent: the others open nothing any more."""
-        if kind in _CODES:
+        if kind in _WITH_TICKET:
             await self._demand_live_ticket(message)
 
     async def _demand_live_ticket(self, message: Claimed) -> None:
