@@ -303,6 +303,28 @@ class FactorLimitReached(TwofoldError):
         return (("FACTOR_LIMIT", "account", self.message),)
 
 
+class ChannelNotDistinct(TwofoldError):
+    """The password was last set through this mailbox, so it can't be the second factor too: choose another one."""
+
+    reason = "CHANNEL_NOT_DISTINCT"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CHANNEL", "account", self.message),)
+
+
+class RecoveryNeedsSupport(TwofoldError):
+    """All that is left to prove would come through one mailbox or phone: the support desk can help."""
+
+    reason = "RECOVERY_NEEDS_SUPPORT"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CHANNEL", "account", self.message),)
+
+
 class FactorKindUnavailable(TwofoldError):
     """The realm does not offer this kind of second factor: choose another one."""
 

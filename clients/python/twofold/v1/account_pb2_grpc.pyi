@@ -69,6 +69,7 @@ class AccountServiceStub:
     alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
     Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+    RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it),
     CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
     CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
     FACTOR_KIND_UNAVAILABLE.
@@ -198,6 +199,7 @@ class AccountServiceAsyncStub:
     alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
     Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+    RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it),
     CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
     CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
     FACTOR_KIND_UNAVAILABLE.
@@ -335,6 +337,7 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
         Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
+        RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it),
         CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
         CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
         FACTOR_KIND_UNAVAILABLE.
