@@ -48,8 +48,13 @@ _DOMAINS: Final = (
     "orange.fr", "free.fr", "laposte.net", "wanadoo.fr", "yahoo.fr", "atlas.cz", "agency.com", "bakker.nl",
     "consult.eu", "design.cz", "energie.de", "firma.cz", "garten.de", "hotel.com", "institut.fr", "jura.cz",
     "kontor.de", "labor.eu", "media.org", "nova.net", "optik.cz", "praxis.de", "reklama.cz", "school.org", "studio.io",
-    "technik.de", "uni.cz", "verein.org", "wood.nl",
+    "technik.de", "uni.cz", "verein.org", "wood.nl", "o2.cz", "hp.com", "x.com",
 )  # fmt: skip
+_FIRST: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_LETTERS: Final = _FIRST[:26]
+_SECOND: Final = _FIRST + "._-"
+# Of so many hints one has letters drawn at random: what is never made up would else be known as real.
+_RARELY: Final = 4
 
 
 class SignInHints:
@@ -98,9 +103,26 @@ class SignInHints:
 
     def _made_up(self, realm: Realm, name: ResourceName) -> str:
         """An address that nobody need have, drawn by the name: the same each time, another one in each deployment."""
-        drawn = self._keyring.identifier_mac(realm.realm_id, f"hint:{name.key}")
-        local = _LOCAL_PARTS[int.from_bytes(drawn[:8]) % len(_LOCAL_PARTS)]
-        return f"{local}@{_DOMAINS[int.from_bytes(drawn[8:16]) % len(_DOMAINS)]}"
+        mac = self._keyring.identifier_mac(realm.realm_id, f"hint:{name.key}")
+        drawn = [int.from_bytes(mac[at : at + 8]) for at in range(0, 32, 8)]
+        local = _LOCAL_PARTS[drawn[0] % len(_LOCAL_PARTS)]
+        domain = _DOMAINS[drawn[1] % len(_DOMAINS)]
+        rare, letters = divmod(drawn[2], _RARELY)
+        if letters == 0:
+            local = _drawn(rare, _FIRST, _SECOND)
+        rare, letters = divmod(drawn[3], _RARELY)
+        if letters == 0:
+            domain = f"{_drawn(rare, _FIRST, _FIRST)}.{_drawn(rare // len(_FIRST) ** 2, _LETTERS)}"
+        return f"{local}@{domain}"
+
+
+def _drawn(number: int, *alphabets: str) -> str:
+    """A character of each alphabet, and one that no mask shows."""
+    shown = ""
+    for alphabet in alphabets:
+        number, place = divmod(number, len(alphabet))
+        shown += alphabet[place]
+    return f"{shown}x"
 
 
 def _plain(address: str) -> str:
