@@ -78,7 +78,8 @@ class SignInHints:
         await self._demand_network(realm, origin)
         await self._captchas.demand(realm, origin, always=True)
         owner = await db_resources.owner(self._pool, realm.realm_id, name.key)
-        made_up = mask_email(self._made_up(realm, name))
+        # The same each time, another one in each deployment.
+        invented = mask_email(made_up(self._keyring.identifier_mac(realm.realm_id, f"hint:{name.key}")))
         # Of the form by which it is unique: capitals and accents would tell that somebody has written it.
         real = mask_email(_plain(owner.email_key or _NOBODY))
         notice = self._messages.prepare(
@@ -91,7 +92,7 @@ class SignInHints:
             params={"name": owner.display_name or "", **origin.personal},
         )
         await db_outbox.insert(self._pool, notice)
-        return made_up if owner.account_id is None else real
+        return invented if owner.account_id is None else real
 
     async def _demand_network(self, realm: Realm, origin: Origin) -> None:
         settings, now = realm.settings, self._clock()
@@ -101,19 +102,19 @@ class SignInHints:
         if counted > limit:
             raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
 
-    def _made_up(self, realm: Realm, name: ResourceName) -> str:
-        """An address that nobody need have, drawn by the name: the same each time, another one in each deployment."""
-        mac = self._keyring.identifier_mac(realm.realm_id, f"hint:{name.key}")
-        drawn = [int.from_bytes(mac[at : at + 8]) for at in range(0, 32, 8)]
-        local = _LOCAL_PARTS[drawn[0] % len(_LOCAL_PARTS)]
-        domain = _DOMAINS[drawn[1] % len(_DOMAINS)]
-        rare, letters = divmod(drawn[2], _RARELY)
-        if letters == 0:
-            local = _drawn(rare, _FIRST, _SECOND)
-        rare, letters = divmod(drawn[3], _RARELY)
-        if letters == 0:
-            domain = f"{_drawn(rare, _FIRST, _FIRST)}.{_drawn(rare // len(_FIRST) ** 2, _LETTERS)}"
-        return f"{local}@{domain}"
+
+def made_up(mac: bytes) -> str:
+    """An address that nobody need have, drawn by 32 bytes: such as are common, and now and then one of any letters."""
+    drawn = [int.from_bytes(mac[at : at + 8]) for at in range(0, 32, 8)]
+    local = _LOCAL_PARTS[drawn[0] % len(_LOCAL_PARTS)]
+    domain = _DOMAINS[drawn[1] % len(_DOMAINS)]
+    rare, turn = divmod(drawn[2], _RARELY)
+    if turn == 0:
+        local = _drawn(rare, _FIRST, _SECOND)
+    rare, turn = divmod(drawn[3], _RARELY)
+    if turn == 0:
+        domain = f"{_drawn(rare, _FIRST, _FIRST)}.{_drawn(rare // len(_FIRST) ** 2, _LETTERS)}"
+    return f"{local}@{domain}"
 
 
 def _drawn(number: int, *alphabets: str) -> str:
