@@ -104,7 +104,8 @@ async def main(calls: int) -> int:
     print(json.dumps({"calls": calls, "load_average": os.getloadavg()[0], "entrances": rows}, indent=1))
     for row in rows:
         areas = ", ".join(f"by {name} {row[f'auc_{name}']:.3f}" for name in _AREAS)
-        print(f"{row['entrance']:10} {areas}; medians {row['known_ms']:.2f} and {row['unknown_ms']:.2f} ms", file=sys.stderr)
+        medians = f"{row['known_ms']:.2f} and {row['unknown_ms']:.2f} ms"
+        print(f"{row['entrance']:10} {areas}; medians {medians}", file=sys.stderr)
     return int(any(row["differs"] or max(row[f"auc_{name}"] for name in _AREAS) > LIMIT for row in rows))
 
 
