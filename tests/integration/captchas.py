@@ -7,8 +7,9 @@ import json
 
 import altcha
 
-from tests.service import Service
-from twofold.v1 import recovery_pb2
+from tests.integration.budgets import WRONG_PASSWORD
+from tests.service import Service, User, refused
+from twofold.v1 import recovery_pb2, sign_in_pb2
 
 
 async def challenge(service: Service) -> recovery_pb2.CreateCaptchaResponse:
@@ -35,3 +36,23 @@ async def solved(service: Service) -> str:
 async def cheap(service: Service, **settings: str) -> None:
     """Let challenges of the realm `default` cost as little as they may, and change further settings of it."""
     await service.app.services.realms.set("default", {"captcha_cost": "100", **settings})
+
+
+def with_captcha(service: Service, text: str) -> sign_in_pb2.ClientContext:
+    """The end user's side with what a widget returned."""
+    client = sign_in_pb2.ClientContext(captcha=text)
+    client.MergeFrom(service.client)
+    return client
+
+
+async def guess(service: Service, address: str, captcha: str = "") -> None:
+    """A wrong password, from an unknown device."""
+    await service.sign_in(User(address), password=WRONG_PASSWORD, client=with_captcha(service, captcha))
+
+
+async def under_pressure(service: Service, **settings: str) -> None:
+    """Let SignIn ask after two failures, and let the test's network have had them."""
+    await cheap(service, captcha_sign_in_after="2", **settings)
+    for _ in range(2):
+        with refused("INVALID_CREDENTIALS"):
+            await guess(service, "pressing@example.org")

@@ -1,51 +1,22 @@
-"""CAPTCHAs: the built-in proof of work and those of others, demanded under pressure, each good once."""
+"""CAPTCHAs: the built-in proof of work, demanded under pressure, each good once."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
-import structlog
 from grpc.aio import AioRpcError
 
-from tests.conftest import Clock
-from tests.integration.budgets import WRONG_PASSWORD
-from tests.integration.captchas import challenge, cheap, solve, solved
-from tests.integration.http_server import Gateway, answer, gateway
-from tests.service import Service, User, details, fields, reason, refused, retry_after, serving, settings_for
+from tests.integration.captchas import challenge, cheap, guess, solve, solved, under_pressure, with_captcha
+from tests.service import Service, details, fields, reason, refused
 from twofold.v1 import account_pb2, recovery_pb2, sign_in_pb2
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.errors import CaptchaInvalid
 from twofold_server.domain.values import Client
 from twofold_server.jobs import Retention
-
-SITE_KEY = "10000000-site-key"
-SECRET = "0x-the-secret-of-the-site"
-
-
-def with_captcha(service: Service, text: str) -> sign_in_pb2.ClientContext:
-    """The end user's side with what a widget returned."""
-    client = sign_in_pb2.ClientContext(captcha=text)
-    client.MergeFrom(service.client)
-    return client
-
-
-async def guess(service: Service, address: str, captcha: str = "") -> None:
-    """A wrong password, from an unknown device."""
-    await service.sign_in(User(address), password=WRONG_PASSWORD, client=with_captcha(service, captcha))
-
-
-async def under_pressure(service: Service, **settings: str) -> None:
-    """Let SignIn ask after two failures, and let the test's network have had them."""
-    await cheap(service, captcha_sign_in_after="2", **settings)
-    for _ in range(2):
-        with refused("INVALID_CREDENTIALS"):
-            await guess(service, "pressing@example.org")
 
 
 def altered(text: str, change: Callable[[dict[str, Any]], None]) -> str:
@@ -224,122 +195,6 @@ async def test_one_realms_challenge_is_none_of_another(service: Service) -> None
         await captchas.demand(other, Origin("shop", Client("loopback", captcha=text)), always=True)
     own = await solve((await captchas.create(other)).challenge_json)
     await captchas.demand(other, Origin("shop", Client("loopback", captcha=own)), always=True)
-
-
-@pytest.fixture
-async def hcaptcha() -> Any:
-    """A provider that finds every token good."""
-    async with gateway(then=answer(200, b'{"success": true}')) as provider:
-        yield provider
-
-
-def asking(provider: Gateway, database: str, folder: Path, name: str = "hcaptcha", *, allowed: bool = True) -> Any:
-    """Settings of a server whose CAPTCHAs that provider checks."""
-    return settings_for(
-        database,
-        folder,
-        captcha_secrets={SITE_KEY: SECRET},
-        captcha_endpoints={name: f"{provider.origin}/siteverify"},
-        http_allowed=(provider.origin,) if allowed else (),
-    )
-
-
-async def ask_of(service: Service, name: str, **settings: str) -> None:
-    """Let the realm's CAPTCHAs be a provider's."""
-    await under_pressure(service, captcha_provider=name, captcha_site_key=SITE_KEY, **settings)
-
-
-@pytest.mark.parametrize("name", ["hcaptcha", "turnstile", "recaptcha"])
-async def test_a_providers_token_is_verified_with_the_secret_of_the_site(
-    database: str, clock: Clock, tmp_path: Path, hcaptcha: Gateway, name: str
-) -> None:
-    """CreateCaptcha names provider and site key; the token goes to siteverify, with no address of the user."""
-    async with serving(asking(hcaptcha, database, tmp_path, name), clock) as service:
-        await ask_of(service, name)
-        asked = await challenge(service)
-        assert recovery_pb2.CaptchaProvider.Name(asked.provider) == f"CAPTCHA_PROVIDER_{name.upper()}"
-        assert (asked.site_key, asked.challenge_json, asked.HasField("expire_time")) == (SITE_KEY, "", False)
-        with refused("INVALID_CREDENTIALS"):
-            await guess(service, "pressing@example.org", "a.token/of+the_widget=")
-        (sent,) = hcaptcha.asked
-        assert sent.line == "POST /siteverify HTTP/1.1"
-        form = {"secret": [SECRET], "response": ["a.token/of+the_widget="]}
-        assert parse_qs(sent.body.decode()) == form | ({"sitekey": [SITE_KEY]} if name == "hcaptcha" else {})
-
-
-@pytest.mark.parametrize(
-    ("name", "body", "expected"),
-    [
-        ("turnstile", {"success": False, "error-codes": ["invalid-input-response"]}, "CAPTCHA_INVALID"),
-        ("turnstile", {"success": False, "error-codes": ["timeout-or-duplicate"]}, "CAPTCHA_INVALID"),
-        ("turnstile", {"success": False}, "CAPTCHA_INVALID"),
-        ("turnstile", {"success": False, "error-codes": "what"}, "CAPTCHA_INVALID"),
-        ("turnstile", {"success": True, "score": 0.1}, "INVALID_CREDENTIALS"),
-        ("recaptcha", {"success": True, "score": 0.9}, "INVALID_CREDENTIALS"),
-        ("recaptcha", {"success": True, "score": 0.3}, "CAPTCHA_INVALID"),
-        ("recaptcha", {"success": True}, "INVALID_CREDENTIALS"),
-        ("hcaptcha", {"success": False, "error-codes": ["invalid-input-secret"]}, "CAPTCHA_UNAVAILABLE"),
-        ("hcaptcha", {"success": False, "error-codes": ["sitekey-secret-mismatch"]}, "CAPTCHA_UNAVAILABLE"),
-        ("hcaptcha", {"success": "true"}, "CAPTCHA_UNAVAILABLE"),
-        ("hcaptcha", ["success"], "CAPTCHA_UNAVAILABLE"),
-    ],
-)
-async def test_what_providers_answer(
-    database: str, clock: Clock, tmp_path: Path, name: str, body: object, expected: str
-) -> None:
-    """A refused token is the user's to mend; a refused secret, or no answer to the question, is not."""
-    async with (
-        gateway(then=answer(200, json.dumps(body).encode())) as provider,
-        serving(asking(provider, database, tmp_path, name), clock) as service,
-    ):
-        await ask_of(service, name)
-        with refused(expected):
-            await guess(service, "pressing@example.org", "token")
-
-
-@pytest.mark.parametrize("fault", [None, answer(500), answer(429, b"{}"), answer(302), answer(200, b"<html>"), b"junk"])
-async def test_a_provider_that_is_down_is_open_or_closed_as_the_realm_says(
-    database: str, clock: Clock, tmp_path: Path, fault: bytes | None
-) -> None:
-    """Closed by default: UNAVAILABLE with RetryInfo. Open: let through. Both are logged and counted, no secrets."""
-    async with (
-        gateway(then=fault) as provider,
-        serving(asking(provider, database, tmp_path), clock) as service,
-    ):
-        await ask_of(service, "hcaptcha")
-        with structlog.testing.capture_logs() as logs, pytest.raises(AioRpcError) as raised:
-            await guess(service, "pressing@example.org", "the-token-of-a-user")
-        assert reason(raised.value) == "CAPTCHA_UNAVAILABLE"
-        assert retry_after(raised.value) > 0
-        await service.app.services.realms.set("default", {"captcha_when_down": "open"})
-        with structlog.testing.capture_logs() as more, refused("INVALID_CREDENTIALS"):
-            await guess(service, "pressing@example.org", "the-token-of-a-user")
-        told = [line for line in [*logs, *more] if line["event"] == "captcha_provider_down"]
-        assert [line["outcome"] for line in told] == ["refused", "let_through"]
-        assert service.app.services.captchas.outcomes == {"refused": 1, "let_through": 1}
-        for secret in (SECRET, "the-token-of-a-user"):
-            assert secret not in str([*logs, *more])
-        with refused("CAPTCHA_REQUIRED"):
-            await guess(service, "pressing@example.org")
-
-
-async def test_a_provider_inside_the_network_is_not_called(database: str, clock: Clock, tmp_path: Path) -> None:
-    """An endpoint on loopback that the operator did not allow gets no token and no secret."""
-    async with (
-        gateway() as provider,
-        serving(asking(provider, database, tmp_path, allowed=False), clock) as service,
-    ):
-        await ask_of(service, "hcaptcha")
-        with refused("CAPTCHA_UNAVAILABLE"):
-            await guess(service, "pressing@example.org", "token")
-        assert provider.asked == []
-
-
-async def test_a_site_key_without_a_secret_is_a_provider_that_is_down(service: Service) -> None:
-    """A realm that names a provider for which the server has no secret lets nobody through by mistake."""
-    await ask_of(service, "turnstile")
-    with refused("CAPTCHA_UNAVAILABLE"):
-        await guess(service, "pressing@example.org", "token")
 
 
 async def test_a_realm_may_ask_for_none(service: Service) -> None:

@@ -23,6 +23,14 @@ from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
 ALREADY_REGISTERED: Final = "already_registered"
+EMAIL_TAKEN: Final = "email_taken"
+# Where links lead, below the realm's base URL, and what is written instead to the owner of an address that is taken.
+_PATHS: Final = {
+    MessageKind.ACTIVATION: ACTIVATION_PATH,
+    MessageKind.EMAIL_CHANGE: "/change-email",
+    MessageKind.EMAIL_UNDO: "/undo-email-change",
+}
+_IF_TAKEN: Final = {MessageKind.ACTIVATION: ALREADY_REGISTERED, MessageKind.EMAIL_CHANGE: EMAIL_TAKEN}
 # Sent while their ticket stands. The notice of a hint has one where there is nobody to tell: one that never stood.
 _WITH_TICKET: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.SIGN_IN_HINT})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
@@ -72,14 +80,16 @@ class Letters:
         """
         kind, payload = self._open(message)
         template, link, to = kind.value, "", payload.to
-        if kind is MessageKind.ACTIVATION:
+        if kind in _PATHS:
             token = await self._live_token(message, payload)
-            owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+            owner = None
+            if kind in _IF_TAKEN:
+                owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
             if owner is not None:
                 # To the address as the owner wrote it: another spelling may lead to another mailbox.
-                template, to = ALREADY_REGISTERED, owner
+                template, to = _IF_TAKEN[kind], owner
             else:
-                link = self._link(realm, ACTIVATION_PATH, token)
+                link = self._link(realm, _PATHS[kind], token)
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -177,12 +187,17 @@ class Letters:
 
     def _values(self, message: Claimed, realm: Realm, payload: Payload, kind: MessageKind) -> dict[str, object]:
         return {
-            **{name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown},
+            **{name: _clean(name, payload.params.get(name, "")) for name in RULES[kind].shown},
             "product": _product(realm),
             "lifetime": Lifetime.of(message.expire_time - message.create_time),
             "expire_time": message.expire_time,
             "time": message.create_time,
         }
+
+
+def _clean(name: str, value: str) -> str:
+    # A masked address becomes no link, and is to be known again: no space after its stop.
+    return clean_title(value) if name == "email" else clean_text(value)
 
 
 def _product(realm: Realm) -> str:
