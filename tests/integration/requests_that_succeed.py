@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 
+from tests.integration.captchas import solved
 from tests.integration.phones import ask, begin_pairing, challenge, gateway, pair, shown
 from tests.integration.quick import Quick
 from tests.service import PASSWORD, Metadata, User, seed_of
 from twofold import Approver
-from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto import otp
 
 
@@ -33,9 +34,9 @@ _phones = itertools.count(100_000, 10_007)
 Builder = Callable[[Quick], Awaitable[Prepared]]
 
 
-def full_client(service: Quick, user: User | None = None) -> sign_in_pb2.ClientContext:
+def full_client(service: Quick, user: User | None = None, captcha: str = "nobody-asked") -> sign_in_pb2.ClientContext:
     """A ClientContext with every field."""
-    client = sign_in_pb2.ClientContext(language_code="de")
+    client = sign_in_pb2.ClientContext(language_code="de", captcha=captcha)
     client.MergeFrom(service.client)
     if user is not None:
         client.device_token = user.device_token
@@ -421,6 +422,16 @@ async def _revoke_device(service: Quick) -> Prepared:
     return Prepared(request, service.with_session(user))
 
 
+async def _request_sign_in_hint(service: Quick) -> Prepared:
+    await service.app.services.realms.set(
+        "default", {"sign_in_hint": "true", "hints_per_network_per_hour": "1000000", "captcha_cost": "100"}
+    )
+    request = recovery_pb2.RequestSignInHintRequest(
+        realm_id="default", resource_name="shop.example", client=full_client(service, None, await solved(service))
+    )
+    return Prepared(request, service.metadata, once=True)
+
+
 def _in_session(request: type[Message], *, factors: bool = False, once: bool = False) -> Builder:
     async def build(service: Quick) -> Prepared:
         user = await (service.two_factor_user() if factors else service.signed_in_user())
@@ -467,6 +478,8 @@ BUILDERS: dict[str, Builder] = {
     "TwoFactorService.WatchApprovals": _watch_approvals,
     "TwoFactorService.AnswerApproval": _answer_approval,
     "TwoFactorService.WatchChallenge": _watch_challenge,
+    "RecoveryService.RequestSignInHint": _request_sign_in_hint,
+    "RecoveryService.CreateCaptcha": _for_anyone(recovery_pb2.CreateCaptchaRequest(realm_id="default")),
     "SessionService.RefreshSession": _refresh,
     "SessionService.CheckSession": _check,
     "SessionService.StepUp": _step_up,

@@ -345,7 +345,7 @@ def test_urgency_and_life_by_kind(messages: Messages) -> None:
     assert (link.priority, link.expire_time, link.due_time) == (URGENT, end, NOW)
     assert (notice.priority, notice.expire_time, notice.due_time) == (NOTICE, NOW + timedelta(days=7), NOW)
     assert URGENT < NOTICE
-    assert {"activation", "sign_in_code", "confirmation_code", "email_change"} == set(BUDGETED)
+    assert {"activation", "sign_in_code", "confirmation_code", "email_change", "sign_in_hint"} == set(BUDGETED)
 
 
 def test_what_a_kind_does_not_have_is_a_mistake(messages: Messages) -> None:

@@ -10,7 +10,7 @@ from twofold.methods import (
     SyncService,
     SyncStreamMethod,
 )
-from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, two_factor_pb2
 
 
 class Accounts(AsyncService):
@@ -53,6 +53,24 @@ class SyncAccounts(SyncService):
     ConfirmPhoneNumber: SyncMethod[account_pb2.ConfirmPhoneNumberRequest, account_pb2.ConfirmPhoneNumberResponse]
     DeleteAccount: SyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
     ListSignIns: SyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
+
+
+class Recovery(AsyncService):
+    """RecoveryService, of a Client."""
+
+    DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
+
+    RequestSignInHint: AsyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
+    CreateCaptcha: AsyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
+
+
+class SyncRecovery(SyncService):
+    """RecoveryService, of a SyncClient."""
+
+    DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
+
+    RequestSignInHint: SyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
+    CreateCaptcha: SyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
 
 
 class Sessions(AsyncService):

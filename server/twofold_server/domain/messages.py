@@ -46,6 +46,7 @@ class MessageKind(StrEnum):
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
     USER_AGENT_CHANGED = "user_agent_changed"
+    SIGN_IN_HINT = "sign_in_hint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
     MessageKind.USER_AGENT_CHANGED: Rule(shown=_WHERE),
+    # A notice, and yet a stranger's doing: it tells of nothing that was changed.
+    MessageKind.SIGN_IN_HINT: Rule(shown=_WHERE, budgeted=True),
 }
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 
@@ -98,12 +101,13 @@ BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 def budget_of(kind: str) -> tuple[MessageKind, ...]:
     """The kinds that one budget of an address is shared with; none where there is no budget.
 
-    Codes of sign-ins have their own: they need a password, and whoever needs none would else silence them.
+    Codes of sign-ins have their own: they need a password, and whoever needs none would else silence them. So have
+    notices of hints, which must not silence the links that their readers ask for.
     """
     if kind not in BUDGETED:
         return ()
-    own = (MessageKind.SIGN_IN_CODE,)
-    return own if kind in own else tuple(other for other in BUDGETED if other not in own)
+    apart = (MessageKind.SIGN_IN_CODE, MessageKind.SIGN_IN_HINT)
+    return (MessageKind(kind),) if kind in apart else tuple(other for other in BUDGETED if other not in apart)
 
 
 @dataclass(frozen=True, slots=True)
