@@ -19,12 +19,15 @@ from twofold_server.domain.approval_watch import ApprovalWatch
 from twofold_server.domain.approvals import Approvals
 from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
+from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.case_execution import CaseExecution
 from twofold_server.domain.cases import Cases
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.devices import Devices
+from twofold_server.domain.email_changes import EmailChanges
+from twofold_server.domain.email_undos import EmailUndos
 from twofold_server.domain.enrolling import Enrolling
 from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.factors import Factors
@@ -43,6 +46,7 @@ from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import Sending
 from twofold_server.domain.sessions import Sessions, SessionTokens
 from twofold_server.domain.sign_in import SignIns
+from twofold_server.domain.sign_in_hints import SignInHints
 from twofold_server.domain.sign_up import SignUps
 from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
@@ -50,7 +54,9 @@ from twofold_server.domain.support import Support
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
 from twofold_server.jobs import CaseExpiry, Retention
+from twofold_server.outside import breached_passwords, site_verify
 from twofold_server.rpc.account import AccountServicer
+from twofold_server.rpc.recovery import RecoveryServicer
 from twofold_server.rpc.session import SessionServicer
 from twofold_server.rpc.support import SupportServicer
 from twofold_server.rpc.two_factor import TwoFactorServicer
@@ -72,6 +78,7 @@ class Services:
     tokens: CheckedTokens
     signing_keys: SigningKeys
     revocations: Revocations
+    captchas: Captchas
     outbox: OutboxWorker
     contract: Mapping[ServiceDescriptor, object]
     jobs: Mapping[str, Job]
@@ -87,7 +94,8 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     log = SecurityLog(keyring, messages, text_messages, clock)
     pages = Pages(keyring)
 
-    passwords = Passwords(pool, keyring, engine)
+    captchas = Captchas(pool, keyring, site_verify(settings), clock)
+    passwords = Passwords(pool, keyring, engine, breached_passwords(settings))
     factors = Factors(keyring, engine, clock)
     proofs = SessionProofs(pool, passwords, factors, clock)
     signing_keys = SigningKeys(pool, keyring, clock)
@@ -95,19 +103,21 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
 
     revocations = Revocations(pool, clock, on_signing_key=signing_keys.read_again)
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
-    sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
-    sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
+    sign_ups = SignUps(pool, keyring, passwords, realms, messages, captchas, clock)
+    sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, captchas, clock)
     passkeys = PasskeySignIns(pool, keyring, engine, tokens, messages, clock)
     sending = Sending(pool, keyring, messages, text_messages, clock)
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
     phone_numbers = PhoneNumbers(pool, keyring, messages, text_messages, log, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, log, clock)
+    email_changes = EmailChanges(pool, keyring, tokens, messages, log, clock)
+    email_undos = EmailUndos(pool, keyring, passwords, factors, realms, log, clock)
     approvers = Approvers(pool, keyring, realms, clock)
     approvals = Approvals(pool, keyring, realms, messages, clock, wakes=hook.configured)
     approval_watch = ApprovalWatch(pool, approvers, approvals.open, clock)
     enrolling = Enrolling(pool, keyring, engine, sending, approvers, clock)
     first_proofs = FirstProofs(pool, keyring, engine, clock)
-    enrollments = Enrollments(pool, enrolling, first_proofs, proofs, tokens, log)
+    enrollments = Enrollments(pool, enrolling, first_proofs, proofs, tokens, log, clock)
     owed = OwedEnrollments(pool, keyring, enrolling, first_proofs, realms, tokens, messages, log, clock)
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
@@ -121,7 +131,9 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, hook=hook, clock=clock)
 
     servicers = (
-        AccountServicer(realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages),
+        AccountServicer(
+            realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages, email_changes, email_undos
+        ),
         TwoFactorServicer(
             realms,
             enrollments,
@@ -137,6 +149,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             clock=clock,
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
+        RecoveryServicer(realms, captchas, SignInHints(pool, keyring, messages, captchas, clock)),
         SupportServicer(realms, support, cases, case_execution, pages),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
@@ -149,6 +162,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         CheckedTokens(realms, signing_keys, revocations, clock),
         signing_keys,
         revocations,
+        captchas,
         outbox,
         contract,
         jobs={

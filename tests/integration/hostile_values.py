@@ -116,7 +116,7 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
     match name:
         case "realm_id":
             return _common(frozenset({"REALM_NOT_FOUND"}), empty=FINE)
-        case "email":
+        case "email" | "new_email":
             right = frozenset({"INVALID_CREDENTIALS"}) if method.endswith("SignIn") else FINE
             if method.endswith("ReviveActivation"):
                 # Or it has just signed up, in another of these tests.
@@ -210,12 +210,30 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 "1",
                 "010.1.2.3",
             )
-            return [*_common(BAD), *(Hostile(address, address, BAD) for address in addresses)]
+            # A refresh takes no credential that could be guessed: nothing is counted there by address.
+            empty = FINE if method.endswith("RefreshSession") else BAD
+            return [*_common(BAD, empty=empty), *(Hostile(address, address, BAD) for address in addresses)]
         case "user_agent" if method.endswith("SignIn"):
             return _common(FINE)
         case "user_agent":
             # One reader for all: elsewhere the worst two, as each success needs a new request.
             return [hostile for hostile in _common(FINE) if hostile.label in {"long", "nul"}]
+        case "captcha" if method.endswith("RequestSignInHint"):
+            wrong = frozenset({"CAPTCHA_INVALID"})
+            return [
+                *_common(BAD, empty=frozenset({"CAPTCHA_REQUIRED"})),
+                Hostile("truncated", own[:-8], wrong), Hostile("no object", "W10=", wrong),
+                Hostile("deep", "W1tb" * 2000, wrong), Hostile("too long", "x" * 8193, BAD),
+                *(Hostile(label, token, wrong) for label, token in bag.items()),
+            ]  # fmt: skip
+        case "captcha":
+            # Looked at nowhere else: as each success needs a new request, one stands for all that is of its form.
+            return [*_common(BAD, empty=FINE), Hostile("too long", "x" * 8193, BAD)]
+        case "resource_name":
+            return [
+                *_common(FINE, empty=BAD, long=BAD, nul=BAD, bidi=BAD, lines=BAD),
+                Hostile("link", "see https://evil.example", BAD), Hostile("65 letters", "é" * 65, BAD),
+            ]  # fmt: skip
         case "language_code":
             return _common(BAD, empty=FINE)
         case "display_name" | "name":

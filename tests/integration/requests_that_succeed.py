@@ -10,21 +10,22 @@ from collections.abc import Callable, Iterator
 from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 
+from tests.integration.captchas import solved
 from tests.integration.desk_requests import BUILDERS as DESK_BUILDERS
 from tests.integration.phones import ask, begin_pairing, challenge, gateway, pair, shown
 from tests.integration.quick import Builder, Prepared, Quick
 from tests.service import PASSWORD, Metadata, User, seed_of
 from twofold import Approver
-from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto import otp
 
 # Far apart, so that no range of numbers uses up what a range may have.
 _phones = itertools.count(100_000, 10_007)
 
 
-def full_client(service: Quick, user: User | None = None) -> sign_in_pb2.ClientContext:
+def full_client(service: Quick, user: User | None = None, captcha: str = "nobody-asked") -> sign_in_pb2.ClientContext:
     """A ClientContext with every field."""
-    client = sign_in_pb2.ClientContext(language_code="de")
+    client = sign_in_pb2.ClientContext(language_code="de", captcha=captcha)
     client.MergeFrom(service.client)
     if user is not None:
         client.device_token = user.device_token
@@ -115,6 +116,46 @@ async def _change_password(service: Quick) -> Prepared:
         client=full_client(service, user),
     )  # fmt: skip
     return Prepared(request, service.with_session(user), once=True)
+
+
+async def asked_for_email(service: Quick) -> tuple[User, str]:
+    """A user who asked for another address, and that address."""
+    user = await service.signed_in_user()
+    address = user.email.replace("@", ".moved@")
+    await service.accounts.ChangeEmail(
+        account_pb2.ChangeEmailRequest(new_email=address, client=service.client), metadata=service.with_session(user)
+    )
+    return user, address
+
+
+async def _change_email(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    request = account_pb2.ChangeEmailRequest(
+        new_email=user.email.replace("@", ".moved@"), client=full_client(service, user)
+    )
+    return Prepared(request, service.with_session(user), once=True)
+
+
+async def _confirm_email_change(service: Quick) -> Prepared:
+    user, address = await asked_for_email(service)
+    request = account_pb2.ConfirmEmailChangeRequest(
+        email_change_token=await service.link_token(address), client=full_client(service, user)
+    )
+    return Prepared(request, service.with_session(user), once=True)
+
+
+async def _undo_email_change(service: Quick) -> Prepared:
+    user, address = await asked_for_email(service)
+    await service.accounts.ConfirmEmailChange(
+        account_pb2.ConfirmEmailChangeRequest(
+            email_change_token=await service.link_token(address), client=service.client
+        ),
+        metadata=service.with_session(user),
+    )
+    request = account_pb2.UndoEmailChangeRequest(
+        undo_token=await service.link_token(user.email), password=user.password, client=full_client(service)
+    )
+    return Prepared(request, service.metadata, once=True)
 
 
 async def _change_phone_number(service: Quick) -> Prepared:
@@ -309,7 +350,9 @@ async def _watch_challenge(service: Quick) -> Prepared:
 
 async def _refresh(service: Quick) -> Prepared:
     user = await service.signed_in_user()
-    request = session_pb2.RefreshSessionRequest(refresh_token=user.tokens.refresh_token, audience="twofold")
+    request = session_pb2.RefreshSessionRequest(
+        refresh_token=user.tokens.refresh_token, audience="twofold", client=full_client(service, user)
+    )
     return Prepared(request, service.metadata, once=True)
 
 
@@ -368,6 +411,16 @@ async def _revoke_device(service: Quick) -> Prepared:
     return Prepared(request, service.with_session(user))
 
 
+async def _request_sign_in_hint(service: Quick) -> Prepared:
+    await service.app.services.realms.set(
+        "default", {"sign_in_hint": "true", "hints_per_network_per_hour": "1000000", "captcha_cost": "100"}
+    )
+    request = recovery_pb2.RequestSignInHintRequest(
+        realm_id="default", resource_name="shop.example", client=full_client(service, None, await solved(service))
+    )
+    return Prepared(request, service.metadata, once=True)
+
+
 def _in_session(request: type[Message], *, factors: bool = False, once: bool = False) -> Builder:
     async def build(service: Quick) -> Prepared:
         user = await (service.two_factor_user() if factors else service.signed_in_user())
@@ -391,6 +444,9 @@ BUILDERS: dict[str, Builder] = DESK_BUILDERS | {
     "AccountService.GetAccount": _in_session(account_pb2.GetAccountRequest),
     "AccountService.UpdateAccount": _update_account,
     "AccountService.ChangePassword": _change_password,
+    "AccountService.ChangeEmail": _change_email,
+    "AccountService.ConfirmEmailChange": _confirm_email_change,
+    "AccountService.UndoEmailChange": _undo_email_change,
     "AccountService.ChangePhoneNumber": _change_phone_number,
     "AccountService.ConfirmPhoneNumber": _confirm_phone_number,
     "AccountService.DeleteAccount": _delete_account,
@@ -411,6 +467,8 @@ BUILDERS: dict[str, Builder] = DESK_BUILDERS | {
     "TwoFactorService.WatchApprovals": _watch_approvals,
     "TwoFactorService.AnswerApproval": _answer_approval,
     "TwoFactorService.WatchChallenge": _watch_challenge,
+    "RecoveryService.RequestSignInHint": _request_sign_in_hint,
+    "RecoveryService.CreateCaptcha": _for_anyone(recovery_pb2.CreateCaptchaRequest(realm_id="default")),
     "SessionService.RefreshSession": _refresh,
     "SessionService.CheckSession": _check,
     "SessionService.StepUp": _step_up,

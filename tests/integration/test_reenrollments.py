@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -171,6 +172,20 @@ async def test_the_code_outlives_a_lock(service: Service) -> None:
     owed = owing(await service.sign_in(done.user))
     begun = await begin(service, owed, done.code)
     await finish(service, finish_request(service, owed, begun))
+
+
+async def test_frozen_changes_do_not_keep_the_code_from_its_user(service: Service) -> None:
+    """A change of address was taken back, which freezes changes; support has decided who the user is."""
+    done = await reset(service)
+    await service.app.pool.execute(
+        "UPDATE accounts SET changes_frozen_until = $1 WHERE account_id = $2::text::uuid",
+        service.clock() + timedelta(days=7),
+        done.user.account_id,
+    )
+    owed = owing(await service.sign_in(done.user))
+    with refused("INVALID_CODE"):
+        await begin(service, owed, "")
+    await finish(service, finish_request(service, owed, await begin(service, owed, done.code)))
 
 
 @pytest.mark.parametrize("owes", [False, True])

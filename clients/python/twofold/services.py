@@ -10,7 +10,7 @@ from twofold.methods import (
     SyncService,
     SyncStreamMethod,
 )
-from twofold.v1 import account_pb2, session_pb2, support_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, support_pb2, two_factor_pb2
 
 
 class Accounts(AsyncService):
@@ -25,6 +25,9 @@ class Accounts(AsyncService):
     GetAccount: AsyncMethod[account_pb2.GetAccountRequest, account_pb2.GetAccountResponse]
     UpdateAccount: AsyncMethod[account_pb2.UpdateAccountRequest, account_pb2.UpdateAccountResponse]
     ChangePassword: AsyncMethod[account_pb2.ChangePasswordRequest, account_pb2.ChangePasswordResponse]
+    ChangeEmail: AsyncMethod[account_pb2.ChangeEmailRequest, account_pb2.ChangeEmailResponse]
+    ConfirmEmailChange: AsyncMethod[account_pb2.ConfirmEmailChangeRequest, account_pb2.ConfirmEmailChangeResponse]
+    UndoEmailChange: AsyncMethod[account_pb2.UndoEmailChangeRequest, account_pb2.UndoEmailChangeResponse]
     ChangePhoneNumber: AsyncMethod[account_pb2.ChangePhoneNumberRequest, account_pb2.ChangePhoneNumberResponse]
     ConfirmPhoneNumber: AsyncMethod[account_pb2.ConfirmPhoneNumberRequest, account_pb2.ConfirmPhoneNumberResponse]
     DeleteAccount: AsyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
@@ -43,10 +46,31 @@ class SyncAccounts(SyncService):
     GetAccount: SyncMethod[account_pb2.GetAccountRequest, account_pb2.GetAccountResponse]
     UpdateAccount: SyncMethod[account_pb2.UpdateAccountRequest, account_pb2.UpdateAccountResponse]
     ChangePassword: SyncMethod[account_pb2.ChangePasswordRequest, account_pb2.ChangePasswordResponse]
+    ChangeEmail: SyncMethod[account_pb2.ChangeEmailRequest, account_pb2.ChangeEmailResponse]
+    ConfirmEmailChange: SyncMethod[account_pb2.ConfirmEmailChangeRequest, account_pb2.ConfirmEmailChangeResponse]
+    UndoEmailChange: SyncMethod[account_pb2.UndoEmailChangeRequest, account_pb2.UndoEmailChangeResponse]
     ChangePhoneNumber: SyncMethod[account_pb2.ChangePhoneNumberRequest, account_pb2.ChangePhoneNumberResponse]
     ConfirmPhoneNumber: SyncMethod[account_pb2.ConfirmPhoneNumberRequest, account_pb2.ConfirmPhoneNumberResponse]
     DeleteAccount: SyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
     ListSignIns: SyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
+
+
+class Recovery(AsyncService):
+    """RecoveryService, of a Client."""
+
+    DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
+
+    RequestSignInHint: AsyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
+    CreateCaptcha: AsyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
+
+
+class SyncRecovery(SyncService):
+    """RecoveryService, of a SyncClient."""
+
+    DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
+
+    RequestSignInHint: SyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
+    CreateCaptcha: SyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
 
 
 class Sessions(AsyncService):

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import asyncpg
 
-from twofold_server.db.accounts import EmailTaken
 from twofold_server.db.pool import Connection
 
 
@@ -284,22 +283,3 @@ async def page(
         now,
     )
     return [CaseRow(**row) for row in rows]
-
-
-async def set_email(
-    tx: Connection, realm_id: str, account_id: UUID, *, email: str, email_key: str, now: datetime
-) -> None:
-    """Give a locked account another address. Raises EmailTaken; the transaction is then void."""
-    try:
-        await tx.execute(
-            "UPDATE accounts SET email = $3, email_key = $4, update_time = $5 WHERE account_id = $2 AND realm_id = $1",
-            realm_id,
-            account_id,
-            email,
-            email_key,
-            now,
-        )
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name == "accounts_realm_email_key":
-            raise EmailTaken from None
-        raise

@@ -23,13 +23,19 @@ from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
 ALREADY_REGISTERED: Final = "already_registered"
-# Kinds whose link is all that there is to decide, by where it leads.
-_LINKS: Final[Mapping[MessageKind, str]] = {
+EMAIL_TAKEN: Final = "email_taken"
+# Where links lead, below the realm's base URL, and what is written instead to the owner of an address that is taken.
+_PATHS: Final = {
+    MessageKind.ACTIVATION: ACTIVATION_PATH,
+    MessageKind.EMAIL_CHANGE: "/change-email",
+    MessageKind.EMAIL_UNDO: "/undo-email-change",
     MessageKind.CASE_OPENED: "/cancel-case",
     MessageKind.CASE_APPROVED: "/cancel-case",
     MessageKind.CASE_CONFIRMATION: "/confirm-correction",
 }
-_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE})
+_IF_TAKEN: Final = {MessageKind.ACTIVATION: ALREADY_REGISTERED, MessageKind.EMAIL_CHANGE: EMAIL_TAKEN}
+# Sent while their ticket stands. The notice of a hint has one where there is nobody to tell: one that never stood.
+_WITH_TICKET: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.SIGN_IN_HINT})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -77,16 +83,16 @@ class Letters:
         """
         kind, payload = self._open(message)
         template, link, to = kind.value, "", payload.to
-        if kind is MessageKind.ACTIVATION:
+        if kind in _PATHS:
             token = await self._live_token(message, payload)
-            owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+            owner = None
+            if kind in _IF_TAKEN:
+                owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
             if owner is not None:
                 # To the address as the owner wrote it: another spelling may lead to another mailbox.
-                template, to = ALREADY_REGISTERED, owner
+                template, to = _IF_TAKEN[kind], owner
             else:
-                link = self._link(realm, ACTIVATION_PATH, token)
-        elif kind in _LINKS:
-            link = self._link(realm, _LINKS[kind], await self._live_token(message, payload))
+                link = self._link(realm, _PATHS[kind], token)
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -97,8 +103,8 @@ class Letters:
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         values = self._values(message, realm, payload, kind)
-        if kind in _LINKS:
-            values["link"] = self._link(realm, _LINKS[kind], await self._live_token(message, payload))
+        if kind in _PATHS:
+            values["link"] = self._link(realm, _PATHS[kind], await self._live_token(message, payload))
         text = self._templates.render_sms(
             kind.value,
             _languages(payload, realm),
@@ -133,7 +139,7 @@ class Letters:
 
     async def _demand_live_code(self, message: Claimed, kind: MessageKind) -> None:
         """Of several codes asked for during an outage the last alone is sent: the others open nothing any more."""
-        if kind in _CODES:
+        if kind in _WITH_TICKET:
             await self._demand_live_ticket(message)
 
     async def _demand_live_ticket(self, message: Claimed) -> None:
@@ -187,12 +193,17 @@ class Letters:
 
     def _values(self, message: Claimed, realm: Realm, payload: Payload, kind: MessageKind) -> dict[str, object]:
         return {
-            **{name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown},
+            **{name: _clean(name, payload.params.get(name, "")) for name in RULES[kind].shown},
             "product": _product(realm),
             "lifetime": Lifetime.of(message.expire_time - message.create_time),
             "expire_time": message.expire_time,
             "time": message.create_time,
         }
+
+
+def _clean(name: str, value: str) -> str:
+    # A masked address becomes no link, and is to be known again: no space after its stop.
+    return clean_title(value) if name == "email" else clean_text(value)
 
 
 def _product(realm: Realm) -> str:

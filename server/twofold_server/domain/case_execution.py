@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import cases as db_cases
+from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import support as db_support
@@ -34,6 +35,7 @@ from twofold_server.domain.case_records import (
 )
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.destinations import Told, number_macs, number_place
+from twofold_server.domain.email_changes import UNDO
 from twofold_server.domain.errors import AddressTaken, CaseNotFound, CaseNotReady
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm
@@ -95,7 +97,9 @@ class CaseExecution:
         told = await self._log.destinations(tx, realm, subject.account_id)
         if not await db_cases.close(tx, realm.realm_id, row.case_id, state="executed", of=["approved"], now=now):
             demand_state(row, now)
-        await db_tickets.end_of_account(tx, realm_id=realm.realm_id, account_id=subject.account_id, now=now)
+        # Whoever can take a change of address back still can, unless the address is what support corrects.
+        kept = [] if row.action == "correct_email" else [UNDO]
+        await db_tickets.end_of_account(tx, realm_id=realm.realm_id, account_id=subject.account_id, kept=kept, now=now)
         match row.action:
             case "reset_two_factor":
                 await db_factors.remove_all(tx, realm.realm_id, subject.account_id)
@@ -140,7 +144,9 @@ class CaseExecution:
     async def _correct_email(
         self, tx: Connection, realm: Realm, subject: Subject, email: EmailAddress, told: Told, now: datetime
     ) -> Told:
-        await db_cases.set_email(tx, realm.realm_id, subject.account_id, email=email.text, email_key=email.key, now=now)
+        await db_email_changes.set_email(
+            tx, realm.realm_id, subject.account_id, email=email.text, email_key=email.key, now=now
+        )
         if any(email.key == other.key for other in told.emails):
             return told
         return replace(told, emails=[*told.emails, email])

@@ -154,6 +154,14 @@ class SessionReused(TwofoldError):
     status = "UNAUTHENTICATED"
 
 
+class SessionUserAgentChanged(TwofoldError):
+    """The session was used by another browser or program than the one that signed in, so it has been ended. Sign in
+    again."""
+
+    reason = "SESSION_USER_AGENT_CHANGED"
+    status = "UNAUTHENTICATED"
+
+
 class RecentPasswordRequired(TwofoldError):
     """The password must have been proven in this session within the last 10 minutes: StepUp with the password."""
 
@@ -335,6 +343,73 @@ class FactorKindUnavailable(TwofoldError):
     @property
     def preconditions(self) -> Sequence[tuple[str, str, str]]:
         return (("FACTOR_KIND", "realm", self.message),)
+
+
+class ChangesFrozen(TwofoldError):
+    """A change of the e-mail address was taken back, so nothing of the account's security can be changed for now."""
+
+    reason = "CHANGES_FROZEN"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CHANGES_FROZEN", "account", self.message),)
+
+
+class EmailInUse(TwofoldError):
+    """The address that was to come back has an account of its own meanwhile."""
+
+    reason = "EMAIL_IN_USE"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("EMAIL_IN_USE", "account", self.message),)
+
+
+class SignInHintUnavailable(TwofoldError):
+    """The realm gives no hints of the addresses that its users sign in with."""
+
+    reason = "SIGN_IN_HINT_UNAVAILABLE"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SIGN_IN_HINT", "realm", self.message),)
+
+
+class CaptchaRequired(TwofoldError):
+    """A CAPTCHA must be solved first: CreateCaptcha tells which, and the answer goes into `client.captcha`."""
+
+    reason = "CAPTCHA_REQUIRED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CAPTCHA", "client", self.message),)
+
+
+class CaptchaInvalid(TwofoldError):
+    """Not a solved CAPTCHA of this realm, or one that has expired or was used before. Have another one solved."""
+
+    reason = "CAPTCHA_INVALID"
+    status = "INVALID_ARGUMENT"
+    field = "client.captcha"
+
+
+class CaptchaUnavailable(TwofoldError):
+    """Whoever checks CAPTCHAs for this realm cannot be asked at the moment. Nothing was done; come again shortly."""
+
+    reason = "CAPTCHA_UNAVAILABLE"
+    status = "UNAVAILABLE"
+
+
+class PasswordCheckUnavailable(TwofoldError):
+    """Whether the new password is known from a data breach cannot be told at the moment. Nothing was done; come again
+    shortly."""
+
+    reason = "PASSWORD_CHECK_UNAVAILABLE"
+    status = "UNAVAILABLE"
 
 
 class AccountNotFound(TwofoldError):

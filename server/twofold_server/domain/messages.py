@@ -36,10 +36,17 @@ class MessageKind(StrEnum):
     BACKUP_CODES_CHANGED = "backup_codes_changed"
     PHONE_NUMBER_ADDED = "phone_number_added"
     PHONE_NUMBER_CHANGED = "phone_number_changed"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_UNDO = "email_undo"
+    EMAIL_RESTORED = "email_restored"
+    CHANGES_FROZEN = "changes_frozen"
     SIGN_IN_DENIED = "sign_in_denied"
     ACCOUNT_DELETED = "account_deleted"
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
+    USER_AGENT_CHANGED = "user_agent_changed"
+    SIGN_IN_HINT = "sign_in_hint"
     CASE_OPENED = "case_opened"
     CASE_APPROVED = "case_approved"
     CASE_CONFIRMATION = "case_confirmation"
@@ -82,10 +89,19 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.BACKUP_CODES_CHANGED: Rule(shown=_WHERE),
     MessageKind.PHONE_NUMBER_ADDED: Rule(shown=_WHERE | {"phone_number"}),
     MessageKind.PHONE_NUMBER_CHANGED: Rule(shown=_WHERE | {"phone_number"}),
+    MessageKind.EMAIL_CHANGE: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
+    MessageKind.EMAIL_CHANGED: Rule(shown=_WHERE | {"email"}),
+    # No budget holds it back: a stranger could use that up first, and then take the account.
+    MessageKind.EMAIL_UNDO: Rule(URGENT, None, _WHERE | {"email"}, frozenset({"token"})),
+    MessageKind.EMAIL_RESTORED: Rule(shown=_WHERE),
+    MessageKind.CHANGES_FROZEN: Rule(shown=_WHERE),
     MessageKind.SIGN_IN_DENIED: Rule(shown=_WHERE),
     MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
+    MessageKind.USER_AGENT_CHANGED: Rule(shown=_WHERE),
+    # A notice, and yet a stranger's doing: it tells of nothing that was changed.
+    MessageKind.SIGN_IN_HINT: Rule(shown=_WHERE, budgeted=True),
     MessageKind.CASE_OPENED: Rule(NOTICE, None, _CASE, frozenset({"token"})),
     MessageKind.CASE_APPROVED: Rule(NOTICE, None, _CASE, frozenset({"token"})),
     MessageKind.CASE_CONFIRMATION: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
@@ -100,12 +116,13 @@ BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 def budget_of(kind: str) -> tuple[MessageKind, ...]:
     """The kinds that one budget of an address is shared with; none where there is no budget.
 
-    Codes of sign-ins have their own: they need a password, and whoever needs none would else silence them.
+    Codes of sign-ins have their own: they need a password, and whoever needs none would else silence them. So have
+    notices of hints, which must not silence the links that their readers ask for.
     """
     if kind not in BUDGETED:
         return ()
-    own = (MessageKind.SIGN_IN_CODE,)
-    return own if kind in own else tuple(other for other in BUDGETED if other not in own)
+    apart = (MessageKind.SIGN_IN_CODE, MessageKind.SIGN_IN_HINT)
+    return (MessageKind(kind),) if kind in apart else tuple(other for other in BUDGETED if other not in apart)
 
 
 @dataclass(frozen=True, slots=True)

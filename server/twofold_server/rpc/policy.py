@@ -40,7 +40,8 @@ class Policy:
 
     `requirements`: those that a session can meet; `without_session`: nothing need be proven; `tickets`: the fields of
     the request any of which may stand for a session; `approver`: a paired phone's proof is demanded; `agent`: the
-    session is that of an agent, and the caller needs the role SUPPORT in the realm that is worked on.
+    session is that of an agent, and the caller needs the role SUPPORT in the realm that is worked on; `takes_client`:
+    the request may state the end user's side.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Policy:
     agent: bool
     any_client: bool
     takes_credential: bool
+    takes_client: bool
     names_realm: bool
 
 
@@ -111,6 +113,7 @@ def policy_of(method: MethodDescriptor) -> Policy:
         agent=agent,
         any_client=access.any_client,
         takes_credential=access.takes_credential,
+        takes_client="client" in method.input_type.fields_by_name,
         names_realm="realm_id" in method.input_type.fields_by_name,
     )
 

@@ -35,6 +35,7 @@ METHOD_CLASSES = (
 # What a service is called in the client: the plural of its noun, or the noun of one that has no plural.
 CLASS_NAMES = {
     "AccountService": "Accounts",
+    "RecoveryService": "Recovery",
     "SessionService": "Sessions",
     "SupportService": "Support",
     "TwoFactorService": "TwoFactor",

@@ -33,8 +33,10 @@ class AccountServiceStub:
     """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
     where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-    Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the
-    realm `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+    Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CAPTCHA_REQUIRED (too many of them, where
+    the realm asks), CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, PASSWORD_CHECK_UNAVAILABLE, CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the realm
+    `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail. A common or
+    breached password is INVALID_FIELDS.
     Retry: not safe by itself, each call makes a claim of its own.
     """
 
@@ -56,7 +58,7 @@ class AccountServiceStub:
 
     Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
     Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or a binding that is not this sign-up's), INVALID_CREDENTIALS (the password
-    is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link).
+    is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link), PASSWORD_CHECK_UNAVAILABLE (with `new_password`).
     Retry: not safe by itself; where an answer was lost, SignIn tells whether the account is there.
     """
 
@@ -69,8 +71,9 @@ class AccountServiceStub:
 
     Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
     RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it, or support's code was not used in
-    time), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
-    FACTOR_KIND_UNAVAILABLE.
+    time), CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
+    CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`,
+    wrong binding) and FACTOR_KIND_UNAVAILABLE.
     Retry: never on its own; each call counts, and a code works once.
     """
 
@@ -98,8 +101,51 @@ class AccountServiceStub:
     ]
     """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, PASSWORD_CHECK_UNAVAILABLE, CHANGES_FROZEN,
+    CHANGED_MEANWHILE. A common or breached new password is INVALID_FIELDS.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
+    """
+
+    ChangeEmail: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ChangeEmailRequest,
+        twofold.v1.account_pb2.ChangeEmailResponse,
+    ]
+    """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+    before signs in, and a new call ends the link of the one before.
+
+    The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+    Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+    """
+
+    ConfirmEmailChange: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ConfirmEmailChangeRequest,
+        twofold.v1.account_pb2.ConfirmEmailChangeResponse,
+    ]
+    """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+    changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+    Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+    number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+    Codes of a second factor by e-mail go where they went.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+    token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+    Retry: not safe by itself; where an answer was lost, sign in with the new address.
+    """
+
+    UndoEmailChange: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.UndoEmailChangeRequest,
+        twofold.v1.account_pb2.UndoEmailChangeResponse,
+    ]
+    """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+    Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+    second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+    the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+    support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+    TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+    Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
     """
 
     ChangePhoneNumber: grpc.UnaryUnaryMultiCallable[
@@ -110,8 +156,8 @@ class AccountServiceStub:
 
     The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
     answer comes before the message is sent, and `delivery` tells if it never will be.
-    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-    codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+    five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
     Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
     """
 
@@ -122,7 +168,8 @@ class AccountServiceStub:
     """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
     verified before is told.
 
-    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+    CHANGES_FROZEN.
     Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
     """
 
@@ -132,7 +179,8 @@ class AccountServiceStub:
     ]
     """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+    CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets SESSION_ENDED.
     """
 
@@ -160,8 +208,10 @@ class AccountServiceAsyncStub:
     """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
     where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-    Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the
-    realm `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+    Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CAPTCHA_REQUIRED (too many of them, where
+    the realm asks), CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, PASSWORD_CHECK_UNAVAILABLE, CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the realm
+    `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail. A common or
+    breached password is INVALID_FIELDS.
     Retry: not safe by itself, each call makes a claim of its own.
     """
 
@@ -183,7 +233,7 @@ class AccountServiceAsyncStub:
 
     Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
     Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or a binding that is not this sign-up's), INVALID_CREDENTIALS (the password
-    is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link).
+    is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link), PASSWORD_CHECK_UNAVAILABLE (with `new_password`).
     Retry: not safe by itself; where an answer was lost, SignIn tells whether the account is there.
     """
 
@@ -196,8 +246,9 @@ class AccountServiceAsyncStub:
 
     Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
     RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it, or support's code was not used in
-    time), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
-    FACTOR_KIND_UNAVAILABLE.
+    time), CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
+    CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`,
+    wrong binding) and FACTOR_KIND_UNAVAILABLE.
     Retry: never on its own; each call counts, and a code works once.
     """
 
@@ -225,8 +276,51 @@ class AccountServiceAsyncStub:
     ]
     """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, PASSWORD_CHECK_UNAVAILABLE, CHANGES_FROZEN,
+    CHANGED_MEANWHILE. A common or breached new password is INVALID_FIELDS.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
+    """
+
+    ChangeEmail: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ChangeEmailRequest,
+        twofold.v1.account_pb2.ChangeEmailResponse,
+    ]
+    """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+    before signs in, and a new call ends the link of the one before.
+
+    The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+    Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+    """
+
+    ConfirmEmailChange: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ConfirmEmailChangeRequest,
+        twofold.v1.account_pb2.ConfirmEmailChangeResponse,
+    ]
+    """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+    changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+    Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+    number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+    Codes of a second factor by e-mail go where they went.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+    token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+    Retry: not safe by itself; where an answer was lost, sign in with the new address.
+    """
+
+    UndoEmailChange: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.UndoEmailChangeRequest,
+        twofold.v1.account_pb2.UndoEmailChangeResponse,
+    ]
+    """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+    Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+    second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+    the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+    support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+    TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+    Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
     """
 
     ChangePhoneNumber: grpc.aio.UnaryUnaryMultiCallable[
@@ -237,8 +331,8 @@ class AccountServiceAsyncStub:
 
     The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
     answer comes before the message is sent, and `delivery` tells if it never will be.
-    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-    codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+    five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
     Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
     """
 
@@ -249,7 +343,8 @@ class AccountServiceAsyncStub:
     """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
     verified before is told.
 
-    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+    CHANGES_FROZEN.
     Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
     """
 
@@ -259,7 +354,8 @@ class AccountServiceAsyncStub:
     ]
     """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+    CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets SESSION_ENDED.
     """
 
@@ -289,8 +385,10 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
         where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the
-        realm `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CAPTCHA_REQUIRED (too many of them, where
+        the realm asks), CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, PASSWORD_CHECK_UNAVAILABLE, CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the realm
+        `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail. A common or
+        breached password is INVALID_FIELDS.
         Retry: not safe by itself, each call makes a claim of its own.
         """
 
@@ -316,7 +414,7 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
 
         Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or a binding that is not this sign-up's), INVALID_CREDENTIALS (the password
-        is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link).
+        is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link), PASSWORD_CHECK_UNAVAILABLE (with `new_password`).
         Retry: not safe by itself; where an answer was lost, SignIn tells whether the account is there.
         """
 
@@ -331,8 +429,9 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
 
         Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
         RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it, or support's code was not used in
-        time), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
-        FACTOR_KIND_UNAVAILABLE.
+        time), CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
+        CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`,
+        wrong binding) and FACTOR_KIND_UNAVAILABLE.
         Retry: never on its own; each call counts, and a code works once.
         """
 
@@ -366,8 +465,57 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.account_pb2.ChangePasswordResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ChangePasswordResponse]]:
         """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, PASSWORD_CHECK_UNAVAILABLE, CHANGES_FROZEN,
+        CHANGED_MEANWHILE. A common or breached new password is INVALID_FIELDS.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.
+        """
+
+    @abc.abstractmethod
+    def ChangeEmail(
+        self,
+        request: twofold.v1.account_pb2.ChangeEmailRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.ChangeEmailResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ChangeEmailResponse]]:
+        """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+        before signs in, and a new call ends the link of the one before.
+
+        The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+        Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+        """
+
+    @abc.abstractmethod
+    def ConfirmEmailChange(
+        self,
+        request: twofold.v1.account_pb2.ConfirmEmailChangeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.ConfirmEmailChangeResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ConfirmEmailChangeResponse]]:
+        """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+        changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+        Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+        number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+        Codes of a second factor by e-mail go where they went.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+        token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+        Retry: not safe by itself; where an answer was lost, sign in with the new address.
+        """
+
+    @abc.abstractmethod
+    def UndoEmailChange(
+        self,
+        request: twofold.v1.account_pb2.UndoEmailChangeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.UndoEmailChangeResponse, collections.abc.Awaitable[twofold.v1.account_pb2.UndoEmailChangeResponse]]:
+        """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+        Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+        second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+        the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+        support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+        TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+        Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
         """
 
     @abc.abstractmethod
@@ -380,8 +528,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
 
         The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
         answer comes before the message is sent, and `delivery` tells if it never will be.
-        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-        codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+        five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
         Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
         """
 
@@ -394,7 +542,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
         verified before is told.
 
-        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+        CHANGES_FROZEN.
         Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
         """
 
@@ -406,7 +555,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.account_pb2.DeleteAccountResponse, collections.abc.Awaitable[twofold.v1.account_pb2.DeleteAccountResponse]]:
         """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-        Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+        CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets SESSION_ENDED.
         """
 
