@@ -33,6 +33,10 @@ from twofold_server.domain.phone_numbers import PhoneNumbers
 from twofold_server.domain.proofs import SessionProofs
 from twofold_server.domain.realm_texts import RealmTexts
 from twofold_server.domain.realms import Realms
+from twofold_server.domain.recovery import PasswordResets
+from twofold_server.domain.recovery_codes import RecoveryCodes
+from twofold_server.domain.recovery_effect import RecoveryEffects
+from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import Sending
@@ -43,8 +47,10 @@ from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.jobs import Retention
+from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
+from twofold_server.jobs import PendingRecoveries, Retention
 from twofold_server.rpc.account import AccountServicer
+from twofold_server.rpc.recovery import RecoveryServicer
 from twofold_server.rpc.session import SessionServicer
 from twofold_server.rpc.two_factor import TwoFactorServicer
 from twofold_server.settings import Settings
@@ -66,6 +72,7 @@ class Services:
     signing_keys: SigningKeys
     revocations: Revocations
     outbox: OutboxWorker
+    recovery_effects: RecoveryEffects
     contract: Mapping[ServiceDescriptor, object]
     jobs: Mapping[str, Job]
 
@@ -102,6 +109,12 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
+    resets = PasswordResets(pool, keyring, passwords, realms, tokens, messages, log, clock)
+    gate = PasswordGate(pool, keyring, passwords, tokens, clock)
+    effects = RecoveryEffects(pool, keyring, realms, log, clock)
+    recoveries = TwoFactorRecoveries(pool, keyring, gate, realms, messages, log, effects, clock)
+    recovery_codes = RecoveryCodes(pool, keyring, realms, tokens, sending, effects, clock)
+
     templates = Templates(settings.mail_templates_directory)
     letters = Letters(pool, messages, templates, settings.mail_from, clock, RealmTexts(pool, clock).get)
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, hook=hook, clock=clock)
@@ -122,6 +135,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             clock=clock,
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
+        RecoveryServicer(realms, resets, recoveries, recovery_codes, effects),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
@@ -134,10 +148,12 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         signing_keys,
         revocations,
         outbox,
+        effects,
         contract,
         jobs={
             "outbox": outbox.run,
             "retention": Retention(pool, clock).run,
+            "recoveries": PendingRecoveries(effects).run,
             "revocations": revocations.run,
             "approvals": approval_watch.run,
         },

@@ -10,7 +10,7 @@ import pytest
 
 from twofold_server.crypto.keyring import Keyring, SealBroken
 from twofold_server.delivery import gsm7, texts
-from twofold_server.delivery.letters import ALREADY_REGISTERED
+from twofold_server.delivery.letters import ALREADY_REGISTERED, NOTHING_TO_RECOVER
 from twofold_server.delivery.mail import clean_text
 from twofold_server.delivery.rendering import BrokenTemplateError, Templates, utc
 from twofold_server.delivery.texts import LANGUAGES, Lifetime, TextRefused, catalogue, check_override, placeholders
@@ -18,9 +18,10 @@ from twofold_server.domain.messages import BUDGETED, NOTICE, RULES, URGENT, Mess
 from twofold_server.domain.values import EmailAddress, PhoneNumber
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
-ALL = [*(kind.value for kind in MessageKind), ALREADY_REGISTERED]
-CODES = ["sign_in_code", "confirmation_code"]
-NOTICES = sorted({*ALL} - {"activation", ALREADY_REGISTERED, *CODES})
+ALL = [*(kind.value for kind in MessageKind), ALREADY_REGISTERED, NOTHING_TO_RECOVER]
+CODES = ["sign_in_code", "confirmation_code", "recovery_code"]
+LINKS = ["activation", ALREADY_REGISTERED, "password_reset", "two_factor_recovery", NOTHING_TO_RECOVER]
+NOTICES = sorted({*ALL} - {*LINKS, *CODES})
 NAMES = frozenset().union(*(rule.shown for rule in RULES.values()))
 KINDS_OF_FACTOR = ("totp", "backup_code", "email", "sms", "passkey", "push")
 TEMPLATES = Templates()
@@ -59,7 +60,7 @@ def test_each_kind_of_message_and_factor_has_texts() -> None:
     english = catalogue("en")
     for template in ALL:
         assert {f"{template}.subject", f"{template}.lead", f"{template}.advice"} <= english.keys()
-        assert (f"{template}.sms" in english) is (template not in ("activation", ALREADY_REGISTERED))
+        assert (f"{template}.sms" in english) is (template not in LINKS)
     assert {f"factors.{kind}" for kind in KINDS_OF_FACTOR} == {key for key in english if key.startswith("factors.")}
 
 
@@ -343,7 +344,14 @@ def test_urgency_and_life_by_kind(messages: Messages) -> None:
     assert (link.priority, link.expire_time, link.due_time) == (URGENT, end, NOW)
     assert (notice.priority, notice.expire_time, notice.due_time) == (NOTICE, NOW + timedelta(days=7), NOW)
     assert URGENT < NOTICE
-    assert BUDGETED == (MessageKind.ACTIVATION, MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE)
+    assert BUDGETED == (
+        MessageKind.ACTIVATION,
+        MessageKind.SIGN_IN_CODE,
+        MessageKind.CONFIRMATION_CODE,
+        MessageKind.PASSWORD_RESET,
+        MessageKind.TWO_FACTOR_RECOVERY,
+        MessageKind.RECOVERY_CODE,
+    )
 
 
 def test_what_a_kind_does_not_have_is_a_mistake(messages: Messages) -> None:

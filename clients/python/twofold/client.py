@@ -9,7 +9,7 @@ import grpc
 
 from twofold.calls import Attempts, Method, Policy, require_seconds
 from twofold.errors import closed, from_status, not_connected
-from twofold.services import Accounts, Sessions, TwoFactor
+from twofold.services import Accounts, Recovery, Sessions, TwoFactor
 from twofold.transport import TlsOptions, channel_options, require_safe_target
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Client:
     """TwoFactorService."""
     sessions: Sessions
     """SessionService."""
+    recovery: Recovery
+    """RecoveryService."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Client:
         self.accounts = Accounts(self._invoke, self._stream)
         self.two_factor = TwoFactor(self._invoke, self._stream)
         self.sessions = Sessions(self._invoke, self._stream)
+        self.recovery = Recovery(self._invoke, self._stream)
 
     def __repr__(self) -> str:
         return f"<Client of {self._target}>"

@@ -10,7 +10,7 @@ from twofold.methods import (
     SyncService,
     SyncStreamMethod,
 )
-from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, two_factor_pb2
 
 
 class Accounts(AsyncService):
@@ -47,6 +47,58 @@ class SyncAccounts(SyncService):
     ConfirmPhoneNumber: SyncMethod[account_pb2.ConfirmPhoneNumberRequest, account_pb2.ConfirmPhoneNumberResponse]
     DeleteAccount: SyncMethod[account_pb2.DeleteAccountRequest, account_pb2.DeleteAccountResponse]
     ListSignIns: SyncMethod[account_pb2.ListSignInsRequest, account_pb2.ListSignInsResponse]
+
+
+class Recovery(AsyncService):
+    """RecoveryService, of a Client."""
+
+    DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
+
+    RequestPasswordReset: AsyncMethod[
+        recovery_pb2.RequestPasswordResetRequest, recovery_pb2.RequestPasswordResetResponse
+    ]
+    ResetPassword: AsyncMethod[recovery_pb2.ResetPasswordRequest, recovery_pb2.ResetPasswordResponse]
+    BeginTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.BeginTwoFactorRecoveryRequest, recovery_pb2.BeginTwoFactorRecoveryResponse
+    ]
+    ConfirmTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.ConfirmTwoFactorRecoveryRequest, recovery_pb2.ConfirmTwoFactorRecoveryResponse
+    ]
+    SendTwoFactorRecoveryCode: AsyncMethod[
+        recovery_pb2.SendTwoFactorRecoveryCodeRequest, recovery_pb2.SendTwoFactorRecoveryCodeResponse
+    ]
+    FinishTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.FinishTwoFactorRecoveryRequest, recovery_pb2.FinishTwoFactorRecoveryResponse
+    ]
+    CancelTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.CancelTwoFactorRecoveryRequest, recovery_pb2.CancelTwoFactorRecoveryResponse
+    ]
+
+
+class SyncRecovery(SyncService):
+    """RecoveryService, of a SyncClient."""
+
+    DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
+
+    RequestPasswordReset: SyncMethod[
+        recovery_pb2.RequestPasswordResetRequest, recovery_pb2.RequestPasswordResetResponse
+    ]
+    ResetPassword: SyncMethod[recovery_pb2.ResetPasswordRequest, recovery_pb2.ResetPasswordResponse]
+    BeginTwoFactorRecovery: SyncMethod[
+        recovery_pb2.BeginTwoFactorRecoveryRequest, recovery_pb2.BeginTwoFactorRecoveryResponse
+    ]
+    ConfirmTwoFactorRecovery: SyncMethod[
+        recovery_pb2.ConfirmTwoFactorRecoveryRequest, recovery_pb2.ConfirmTwoFactorRecoveryResponse
+    ]
+    SendTwoFactorRecoveryCode: SyncMethod[
+        recovery_pb2.SendTwoFactorRecoveryCodeRequest, recovery_pb2.SendTwoFactorRecoveryCodeResponse
+    ]
+    FinishTwoFactorRecovery: SyncMethod[
+        recovery_pb2.FinishTwoFactorRecoveryRequest, recovery_pb2.FinishTwoFactorRecoveryResponse
+    ]
+    CancelTwoFactorRecovery: SyncMethod[
+        recovery_pb2.CancelTwoFactorRecoveryRequest, recovery_pb2.CancelTwoFactorRecoveryResponse
+    ]
 
 
 class Sessions(AsyncService):

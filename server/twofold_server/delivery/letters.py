@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import SealBroken
-from twofold_server.db import outbox
+from twofold_server.db import outbox, recovery
 from twofold_server.db.outbox import Claimed
 from twofold_server.db.pool import Connection
 from twofold_server.delivery.mail import DeliveryError, Mail, build, clean_text, clean_title
@@ -22,8 +22,13 @@ from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
+RESET_PATH: Final = "/reset-password"
+RECOVERY_PATH: Final = "/recover-two-factor"
+CANCEL_PATH: Final = "/cancel-recovery"
 ALREADY_REGISTERED: Final = "already_registered"
-_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE})
+NOTHING_TO_RECOVER: Final = "nothing_to_recover"
+_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.RECOVERY_CODE})
+_CANCELLABLE: Final = frozenset({MessageKind.TWO_FACTOR_RECOVERY_BEGUN, MessageKind.TWO_FACTOR_RECOVERY_WAITING})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -79,6 +84,20 @@ class Letters:
                 template, to = ALREADY_REGISTERED, owner
             else:
                 link = self._link(realm, ACTIVATION_PATH, token)
+        elif kind is MessageKind.PASSWORD_RESET:
+            token = await self._live_token(message, payload)
+            to = await self._owner(message, payload)
+            link = self._link(realm, RESET_PATH, token)
+        elif kind is MessageKind.TWO_FACTOR_RECOVERY:
+            token = await self._live_token(message, payload)
+            to = await self._owner(message, payload)
+            key = EmailAddress.parse(payload.to).key
+            if await recovery.second_factor(self._db, message.realm_id, key):
+                link = self._link(realm, RECOVERY_PATH, token)
+            else:
+                template = NOTHING_TO_RECOVER
+        elif kind in _CANCELLABLE:
+            link = self._link(realm, CANCEL_PATH, payload.params.get("token", ""))
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -88,10 +107,13 @@ class Letters:
         kind, payload = self._open(message)
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
+        values = self._values(message, realm, payload, kind)
+        if kind in _CANCELLABLE:
+            values["link"] = self._link(realm, CANCEL_PATH, payload.params.get("token", ""))
         text = self._templates.render_sms(
             kind.value,
             _languages(payload, realm),
-            self._values(message, realm, payload, kind),
+            values,
             own,
             realm.settings.sms_code_domain,
         )
@@ -130,6 +152,13 @@ class Letters:
             self._db, message.realm_id, message.ticket_id, self._clock()
         ):
             raise NotWorthSending("superseded", "its ticket is spent or replaced")
+
+    async def _owner(self, message: Claimed, payload: Payload) -> str:
+        """The address as its owner wrote it: another spelling may lead to another mailbox."""
+        owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+        if owner is None:
+            raise NotWorthSending("superseded", "no account of this address")
+        return owner
 
     async def _live_token(self, message: Claimed, payload: Payload) -> str:
         token = payload.params.get("token", "")

@@ -112,6 +112,17 @@ class TooManyAttempts(TwofoldError):
     status = "RESOURCE_EXHAUSTED"
 
 
+class RecoveryNeedsSupport(TwofoldError):
+    """The account has no verified phone number to recover by: sign in with a backup code, or ask support."""
+
+    reason = "RECOVERY_NEEDS_SUPPORT"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SECOND_CHANNEL", "account", self.message),)
+
+
 class AccountLocked(TwofoldError):
     """The account is locked. Support can unlock it."""
 

@@ -57,6 +57,16 @@ class RealmSettings:
 
     password_minimum: int = _count("Code points of a new password at least (ASVS 6.2.1; NIST: 15).", 8, 8, 64)
     activation_lifetime: timedelta = _duration("Life of an activation link.", 2 * _DAY, 600, 14 * _DAY)
+    reset_lifetime: timedelta = _duration("Life of a link by which a password is reset.", 1800, 300, _DAY)
+    recovery_link_lifetime: timedelta = _duration("Life of a link that begins a two-factor recovery.", 300, 60, 3600)
+    recovery_lifetime: timedelta = _duration("Life of a two-factor recovery once its link was opened.", 600, 300, 3600)
+    two_factor_recovery_wait: timedelta = _duration(
+        "Wait before a two-factor recovery takes effect, while it can be cancelled; 0: none.", 0, 0, 30 * _DAY
+    )
+    recoveries_per_network_per_hour: int = _count("Recoveries that one network begins an hour.", 100, 1, 1_000_000)
+    recoveries_per_caller_per_hour: int = _count(
+        "Recoveries an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
+    )
     resend_wait: timedelta = _duration("Wait before a message is sent again.", 60, 10, 3600)
     resend_limit: int = _count("Times that a sign-up's link is sent again.", 5, 1, 20)
     device_trust_lifetime: timedelta = _duration(

@@ -33,7 +33,12 @@ METHOD_CLASSES = (
 )
 
 # What a service is called in the client: the plural of its noun, or the noun of one that has no plural.
-CLASS_NAMES = {"AccountService": "Accounts", "SessionService": "Sessions", "TwoFactorService": "TwoFactor"}
+CLASS_NAMES = {
+    "AccountService": "Accounts",
+    "RecoveryService": "Recovery",
+    "SessionService": "Sessions",
+    "TwoFactorService": "TwoFactor",
+}
 
 
 def service_files() -> list[FileDescriptor]:
