@@ -23,9 +23,12 @@ from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.devices import Devices
+from twofold_server.domain.enrolling import Enrolling
 from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.factors import Factors
+from twofold_server.domain.first_proofs import FirstProofs
 from twofold_server.domain.messages import Messages
+from twofold_server.domain.owed_enrollments import OwedEnrollments
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.passkey_sign_in import PasskeySignIns
 from twofold_server.domain.passwords import Passwords
@@ -105,7 +108,10 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     approvers = Approvers(pool, keyring, realms, clock)
     approvals = Approvals(pool, keyring, realms, messages, clock, wakes=hook.configured)
     approval_watch = ApprovalWatch(pool, approvers, approvals.open, clock)
-    enrollments = Enrollments(pool, keyring, engine, proofs, tokens, log, sending, approvers, clock)
+    enrolling = Enrolling(pool, keyring, engine, sending, approvers, clock)
+    first_proofs = FirstProofs(pool, keyring, engine, clock)
+    enrollments = Enrollments(pool, enrolling, first_proofs, proofs, tokens, log)
+    owed = OwedEnrollments(pool, keyring, enrolling, first_proofs, realms, tokens, messages, log, clock)
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
@@ -124,6 +130,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         TwoFactorServicer(
             realms,
             enrollments,
+            owed,
             two_factor,
             challenges,
             step_ups,

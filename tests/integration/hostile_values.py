@@ -245,6 +245,11 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 *_common(BAD), Hostile("truncated", own[:-1], BAD), Hostile("another", own[::-1], unsigned),
                 *(Hostile(n, token, BAD) for n, token in bag.items()),
             ]  # fmt: skip
+        case "owed_enrollment_token":
+            # In place of the session, and never without its binding.
+            return [*_common(BAD, empty=FINE), *(Hostile(n, token, BAD) for n, token in bag.items())]
+        case "owed_enrollment_binding":
+            return _common(FINE)
         case "wake_up_token":
             return _common(BAD, empty=FINE)
         case "place":

@@ -44,9 +44,7 @@ OF_SESSION = {
 }
 TAKE_SESSION = [method for method in METHODS if set(access_of(method).session) <= OF_SESSION]
 RECENT_TWO_FACTOR = [
-    method
-    for method in METHODS
-    if list(access_of(method).session) == [access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR]
+    method for method in METHODS if access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR in access_of(method).session
 ]
 NAME_REALM = [method for method in METHODS if "realm_id" in method.input_type.fields_by_name]
 

@@ -77,6 +77,7 @@ async def create(
     language_code: str,
     hash: bytes,
     scheme: str,
+    set_through: str | None,
     now: datetime,
 ) -> AccountRow:
     """Make an account with its password, within the activation's transaction. Raises EmailTaken; the transaction is then void."""
@@ -88,7 +89,8 @@ async def create(
                 VALUES ($2, $1, $3, $4, $5, $6, $9, $9)
                 RETURNING account_id, realm_id, email, display_name, language_code, create_time, update_time
             ), password AS (
-                INSERT INTO password_credentials (account_id, realm_id, hash, scheme, update_time) VALUES ($2, $1, $7, $8, $9)
+                INSERT INTO password_credentials (account_id, realm_id, hash, scheme, set_through, update_time)
+                VALUES ($2, $1, $7, $8, $10, $9)
             )
             SELECT * FROM account
             """,
@@ -101,6 +103,7 @@ async def create(
             hash,
             scheme,
             now,
+            set_through,
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "accounts_realm_email_key":
@@ -168,6 +171,14 @@ async def set_password(
         scheme,
         now,
     )
+
+
+async def password_set_through(db: Connection, realm_id: str, account_id: UUID) -> str | None:
+    """Tell the channel that an account's password was last set through; None if that no longer matters."""
+    found: str | None = await db.fetchval(
+        "SELECT set_through FROM password_credentials WHERE account_id = $2 AND realm_id = $1", realm_id, account_id
+    )
+    return found
 
 
 async def raise_epoch(

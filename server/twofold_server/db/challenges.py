@@ -36,6 +36,7 @@ class Challenge:
     backup_hash: bytes | None
     backup_set_id: UUID | None
     backup_codes_left: bool
+    set_through: str | None
     device_id: UUID | None
     device_generation: int | None
     device_salt: bytes | None
@@ -71,7 +72,7 @@ async def read(
                c.set_id AS backup_set_id,
                EXISTS (
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
-               ) AS backup_codes_left,
+               ) AS backup_codes_left, p.set_through,
                d.device_id, d.generation AS device_generation, d.salt AS device_salt, coalesce(n.failures, 0) AS network_failures,
                s.ticket_id AS sent_id, s.payload AS sent_payload, s.answer AS sent_answer, v.factor_id AS sent_factor_id
           FROM tickets k
@@ -86,6 +87,7 @@ async def read(
                 FROM factor_budgets WHERE account_id = a.account_id
           ) b ON true
           LEFT JOIN backup_codes c ON c.account_id = a.account_id AND c.slot = $7 AND c.spent_time IS NULL
+          LEFT JOIN password_credentials p ON p.account_id = a.account_id
           LEFT JOIN devices d ON d.device_id = k.device_id AND d.account_id = a.account_id AND d.epoch = a.epoch AND d.end_time IS NULL
           LEFT JOIN network_failures n ON n.realm_id = k.realm_id AND n.network = $8 AND n.hour = $9
           LEFT JOIN tickets s ON s.realm_id = k.realm_id AND s.purpose = 'sent' AND s.subject = k.ticket_id::text AND s.slot = $10
@@ -197,9 +199,14 @@ async def finish(
               FROM verdict v
              WHERE b.account_id = $1 AND b.kind = $17 AND v.outcome = 'signed_in'
                AND (b.failures[$4] > 0 OR $4 = 2 AND b.failures[1] >= $33)
-        ), reopen_password AS ( -- finished on a known device: unknown ones get their bucket back where it stands at its ceiling
-            UPDATE password_credentials p SET failures[1] = 0, wait_until[1] = 'epoch'
-              FROM verdict v WHERE p.account_id = $1 AND $4 = 2 AND v.outcome = 'signed_in' AND p.failures[1] >= $33
+        ), reopen_password AS ( -- finished on a known device: unknown ones get their bucket back where it stands at its ceiling; what
+                                -- was set through a mailbox has been joined by a factor on another channel
+            UPDATE password_credentials p
+               SET failures[1] = CASE WHEN $4 = 2 AND p.failures[1] >= $33 THEN 0 ELSE p.failures[1] END,
+                   wait_until[1] = CASE WHEN $4 = 2 AND p.failures[1] >= $33 THEN 'epoch' ELSE p.wait_until[1] END,
+                   set_through = NULL
+              FROM verdict v
+             WHERE p.account_id = $1 AND v.outcome = 'signed_in' AND ($4 = 2 AND p.failures[1] >= $33 OR p.set_through IS NOT NULL)
         ), spend_factor AS (
             UPDATE factors f SET last_step = coalesce($19, f.last_step), secret = coalesce($48, f.secret), last_use_time = $3 FROM verdict v
              WHERE f.factor_id = $18 AND f.account_id = $1 AND v.outcome = 'signed_in'

@@ -57,7 +57,7 @@ async def sign_ins(db: Connection, realm_id: str, account_id: UUID, before: UUID
         """
         SELECT event_id, kind, client_id, create_time, details, personal FROM events
          WHERE account_id = $2 AND realm_id = $1 AND ($3::uuid IS NULL OR event_id < $3)
-           AND kind IN ('signed_in', 'challenged', 'wrong_password', 'wrong_code')
+           AND kind IN ('signed_in', 'challenged', 'enrollment_required', 'wrong_password', 'wrong_code')
          ORDER BY event_id DESC LIMIT $4
         """,
         realm_id,

@@ -98,13 +98,13 @@ async def begin_with_right_password(db: Connection, at: Attempt, account_id: UUI
     return outcome
 
 
-async def note_channel(tx: Connection, realm_id: str, account_id: UUID, set_by: bytes) -> None:
-    """Write by which channel a locked account's password was set."""
+async def note_channel(tx: Connection, realm_id: str, account_id: UUID, channel: str) -> None:
+    """Write through which channel a locked account's password was set."""
     await tx.execute(
-        "UPDATE password_credentials SET set_by = $3 WHERE account_id = $2 AND realm_id = $1",
+        "UPDATE password_credentials SET set_through = $3 WHERE account_id = $2 AND realm_id = $1",
         realm_id,
         account_id,
-        set_by,
+        channel,
     )
 
 

@@ -27,6 +27,7 @@ class Found:
     email: str
     language_code: str
     hash: bytes | None
+    set_through: str | None
     failures: list[int] | None
     wait_until: list[datetime] | None
     factor_ids: list[UUID] | None
@@ -64,7 +65,7 @@ async def read(
         """
         SELECT a.account_id, coalesce(a.epoch, 0) AS epoch, coalesce(a.state, '') AS state,
                coalesce(a.second_factor, false) AS second_factor, coalesce(a.email, '') AS email,
-               coalesce(a.language_code, '') AS language_code, p.hash, p.failures, p.wait_until,
+               coalesce(a.language_code, '') AS language_code, p.hash, p.set_through, p.failures, p.wait_until,
                f.factor_ids, f.factor_kinds, f.factor_secrets,
                b.budget_kinds, b.budget_failures, b.budget_wait_until, c.hash AS backup_hash,
                c.set_id AS backup_set_id,
@@ -198,7 +199,7 @@ async def finish_right_password(
     """Judge and write a sign-in whose password was right.
 
     Outcomes: `moved` (the account changed since the read; nothing written), `password_exhausted` (nothing written), `locked`,
-    `signed_in`, `challenged`, `code_exhausted`, `wrong_code` (wrong and used alike).
+    `signed_in`, `challenged`, `enrollment_required`, `code_exhausted`, `wrong_code` (wrong and used alike).
     """
     # The right password waits for the row like a wrong one: read without the lock, it would be told among 200 guesses.
     row = await db.fetchrow(
@@ -236,21 +237,25 @@ async def finish_right_password(
                    WHEN gate.state <> 'active'              THEN 'locked'
                    WHEN $15 IN ('not_owed', 'waived')        THEN 'signed_in'
                    WHEN $15 = 'none'                        THEN 'challenged'
+                   WHEN $15 = 'enrollment'                  THEN 'enrollment_required'
                    WHEN NOT budget.open                     THEN 'code_exhausted'
                    WHEN coalesce(totp.fresh, backup.fresh)  THEN 'signed_in'
                    ELSE 'wrong_code' END AS outcome
               FROM (SELECT) one LEFT JOIN gate ON true LEFT JOIN device ON true LEFT JOIN budget ON true
               LEFT JOIN totp ON true LEFT JOIN backup ON true
-        ), clear_password AS (  -- in its own bucket; a known device also reopens the other one where it stands at its ceiling
+        ), clear_password AS (  -- in its own bucket; a known device also reopens the other one where it stands at its ceiling; what was
+                                -- set through a mailbox has been joined by a factor on another channel
             UPDATE password_credentials p
                SET failures = ARRAY[CASE WHEN $4 = 1 OR v.outcome = 'signed_in' AND p.failures[1] >= $33 THEN 0 ELSE p.failures[1] END,
                                     CASE WHEN $4 = 2 THEN 0 ELSE p.failures[2] END],
                    wait_until = ARRAY[CASE WHEN $4 = 1 OR v.outcome = 'signed_in' AND p.failures[1] >= $33
                                            THEN 'epoch' ELSE p.wait_until[1] END,
-                                      CASE WHEN $4 = 2 THEN 'epoch' ELSE p.wait_until[2] END]
+                                      CASE WHEN $4 = 2 THEN 'epoch' ELSE p.wait_until[2] END],
+                   set_through = CASE WHEN v.outcome = 'signed_in' AND $15 = 'given' THEN NULL ELSE p.set_through END
               FROM verdict v
              WHERE p.account_id = $1 AND v.outcome NOT IN ('moved', 'password_exhausted', 'locked')
-               AND (p.failures[$4] > 0 OR $4 = 2 AND v.outcome = 'signed_in' AND p.failures[1] >= $33)
+               AND (p.failures[$4] > 0 OR $4 = 2 AND v.outcome = 'signed_in' AND p.failures[1] >= $33
+                    OR v.outcome = 'signed_in' AND $15 = 'given' AND p.set_through IS NOT NULL)
         ), count_code AS (
             UPDATE factor_budgets b
                SET failures[$4] = v.failed + 1, wait_until[$4] = wait_end(v.failed + 1, $3, $6)
@@ -292,8 +297,9 @@ async def finish_right_password(
         ), challenge AS (       -- unbounded: guesses count at the factor, so ten challenges guess no better than one
             INSERT INTO tickets (ticket_id, realm_id, purpose, subject, handle_hash, binding_hash, account_id, epoch, device_id, client_id,
                                  payload, create_time, expire_time)
-            SELECT $37, $2, 'challenge', $1::uuid::text, $38, $39, $1, $13, CASE WHEN $32 THEN $31 END, $10, $40, $3, $41
-              FROM verdict WHERE outcome = 'challenged'
+            SELECT $37, $2, CASE outcome WHEN 'challenged' THEN 'challenge' ELSE 'owed_enrollment' END, $1::uuid::text, $38, $39, $1, $13,
+                   CASE WHEN $32 THEN $31 END, $10, $40, $3, $41
+              FROM verdict WHERE outcome IN ('challenged', 'enrollment_required')
         ), notice AS (          -- an account's very first device is no news
             INSERT INTO outbox (outbox_id, realm_id, account_id, kind, address_mac, payload, priority, create_time, due_time, expire_time)
             SELECT $42, $2, $1, $43, $44, $45, $46, $3, $3, $47 FROM verdict
@@ -302,7 +308,7 @@ async def finish_right_password(
             INSERT INTO events (event_id, realm_id, account_id, kind, client_id, create_time, details, personal)
             SELECT $9, $2, $1, outcome, $10, $3,
                    CASE WHEN outcome = 'signed_in' THEN $11::jsonb ELSE $11::jsonb - '{session_id,two_factor_verified}'::text[] END, $12
-              FROM verdict WHERE outcome IN ('signed_in', 'challenged', 'wrong_code', 'locked')
+              FROM verdict WHERE outcome IN ('signed_in', 'challenged', 'enrollment_required', 'wrong_code', 'locked')
         )
         SELECT v.outcome, k.generation AS device_generation, k.salt AS device_salt FROM verdict v LEFT JOIN known k ON true
         """,

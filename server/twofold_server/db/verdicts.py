@@ -28,7 +28,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The second factor's part: `owed` is `not_owed`, `waived` (by a trusted device), `none` (owed, not given) or `given`; the rest is what it matched."""
+    """The second factor's part: `owed` is `not_owed`, `waived` (by a trusted device), `none` (owed, not given), `enrollment` (none enrolled, and the realm demands one) or `given`; the rest is what it matched."""
 
     owed: str
     kind: str | None = None

@@ -26,6 +26,7 @@ from twofold_server.domain.attempts import (
     hour_of,
     refusal,
 )
+from twofold_server.domain.channels import distinct
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     FactorNotFound,
@@ -35,7 +36,7 @@ from twofold_server.domain.errors import (
     TwoFactorNotEnrolled,
 )
 from twofold_server.domain.factors import SLOT, Factors, backup_codes, email_code, passkey, sms_code
-from twofold_server.domain.factors.kinds import Sent, of_kind, secret_place, sent_place
+from twofold_server.domain.factors.kinds import Sent, secret_place, sent_place
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.realms import Realm, Realms
@@ -126,7 +127,8 @@ class Challenges:
                 self._pool, realm.realm_id, found.session_id
             ):
                 break
-            if kind not in kinds_of(realm, found.factor_kinds, found.backup_codes_left):
+            factors = distinct(self._keyring, realm, found)
+            if kind not in kinds_of(realm, [factor[1] for factor in factors], found.backup_codes_left):
                 raise TwoFactorNotEnrolled
             if kind not in SLOT:
                 return Started(kind, found.expire_time)
@@ -135,7 +137,7 @@ class Challenges:
                 question = passkey.challenge(self._keyring, realm, found)
                 await self._sending.question(realm, kind, subject, dict(question.payload), found.expire_time)
                 return Started(kind, found.expire_time, question=question)
-            chosen, secret = _chosen(found, kind, factor_id)
+            chosen, secret = _chosen(factors, kind, factor_id)
             opened = self._keyring.open(secret, secret_place(realm.realm_id, found.account_id, chosen))
             destination = (sms_code if kind == sms_code.KIND else email_code).challenge(opened)
             sent = await self._sending.code(realm, kind, destination, subject, {"factor_id": str(chosen)}, first=False)
@@ -268,10 +270,10 @@ def sent_of(keyring: Keyring, found: db_challenges.Challenge) -> Sent | None:
     return Sent(found.sent_id, json.loads(payload), found.sent_answer, found.sent_factor_id)
 
 
-def _chosen(found: db_challenges.Challenge, kind: str, factor_id: UUID | None) -> tuple[UUID, bytes]:
+def _chosen(factors: list[tuple[UUID, str, bytes]], kind: str, factor_id: UUID | None) -> tuple[UUID, bytes]:
     """The factor that is named, or the preferred one of the kind. Raises FactorNotFound."""
-    for enrolled, secret in of_kind(found, kind):
-        if factor_id is None or factor_id == enrolled:
+    for enrolled, its_kind, secret in factors:
+        if its_kind == kind and factor_id in (None, enrolled):
             return enrolled, secret
     raise FactorNotFound(field=f"{kind}.factor_id")
 

@@ -112,17 +112,6 @@ class TooManyAttempts(TwofoldError):
     status = "RESOURCE_EXHAUSTED"
 
 
-class RecoveryNeedsSupport(TwofoldError):
-    """The account has no verified phone number to recover by: sign in with a backup code, or ask support."""
-
-    reason = "RECOVERY_NEEDS_SUPPORT"
-    status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("SECOND_CHANNEL", "account", self.message),)
-
-
 class AccountLocked(TwofoldError):
     """The account is locked. Support can unlock it."""
 
@@ -312,6 +301,28 @@ class FactorLimitReached(TwofoldError):
     @property
     def preconditions(self) -> Sequence[tuple[str, str, str]]:
         return (("FACTOR_LIMIT", "account", self.message),)
+
+
+class ChannelNotDistinct(TwofoldError):
+    """The password was last set through this mailbox, so it can't be the second factor too: choose another one."""
+
+    reason = "CHANNEL_NOT_DISTINCT"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CHANNEL", "account", self.message),)
+
+
+class RecoveryNeedsSupport(TwofoldError):
+    """All that is left to prove would come through one mailbox or phone: the support desk can help."""
+
+    reason = "RECOVERY_NEEDS_SUPPORT"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CHANNEL", "account", self.message),)
 
 
 class FactorKindUnavailable(TwofoldError):

@@ -148,6 +148,11 @@ class RealmSettings:
             "entries": (1, len(FACTOR_KINDS)),
         },
     )
+    second_factor: Literal["optional", "asked", "demanded"] = _text(
+        "Whether users need one: at will, offered at each sign-in without one, or set up before a session begins.",
+        "optional",
+        choices=("optional", "asked", "demanded"),
+    )
     second_factor_keep: bool = field(
         default=False, metadata={"doc": "Users who have a second factor may not turn two-factor off by themselves."}
     )
@@ -197,6 +202,11 @@ class RealmSettings:
         # A kind that nobody can enrol leaves users no choice: passkeys without a domain do not count.
         if not set(self.offered_kinds) - RESTRICTED_KINDS:
             raise SettingRefused("factor_kinds: one beside sms at least, and passkey is one only with passkey_rp_id.")
+
+    @property
+    def keeps_second_factor(self) -> bool:
+        """Whether users may not go back to none by themselves."""
+        return self.second_factor_keep or self.second_factor == "demanded"
 
     @property
     def offered_kinds(self) -> tuple[str, ...]:

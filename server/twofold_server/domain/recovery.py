@@ -24,6 +24,7 @@ from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
 from twofold_server.domain.attempts import Origin, hour_of
 from twofold_server.domain.browsers import browser_of
+from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.destinations import open_number
 from twofold_server.domain.errors import AccountLocked, ChangedMeanwhile, TicketNotFound, TooManyAttempts
@@ -218,8 +219,8 @@ class PasswordResets:
             now=now,
         )
         # Such a password proves no more than the mailbox does.
-        mailbox = self._keyring.identifier_mac(realm.realm_id, f"channel:email:{kept['email_key']}")
-        await db_recovery.note_channel(tx, realm.realm_id, account_id, mailbox)
+        channel = channel_of(EmailAddress.parse(account.email))
+        await db_recovery.note_channel(tx, realm.realm_id, account_id, channel)
         await db_events.write(
             tx,
             event_id=uuid7(),

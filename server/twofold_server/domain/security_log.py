@@ -14,6 +14,7 @@ from twofold_server.db import events as db_events
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Connection
+from twofold_server.db.sessions import SessionRow
 from twofold_server.domain import destinations
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
@@ -38,7 +39,7 @@ class SecurityLog:
         self,
         tx: Connection,
         realm: Realm,
-        session: ActiveSession,
+        session: ActiveSession | SessionRow,
         origin: Origin,
         event: str,
         notice: MessageKind | None,

@@ -94,6 +94,8 @@ class SignedIn:
     session: SessionRow
     tokens: Tokens
     device_token: str = field(repr=False, default="")
+    enrollment_advised: bool = False
+    """The realm asks for a second factor, and the account has none."""
 
 
 @dataclass(frozen=True, slots=True)

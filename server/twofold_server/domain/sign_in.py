@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +31,7 @@ from twofold_server.domain.attempts import (
     refusal,
 )
 from twofold_server.domain.challenges import Challenged, challenge_place, code_refusal, kinds_of
+from twofold_server.domain.channels import distinct
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     AccountLocked,
@@ -37,10 +39,12 @@ from twofold_server.domain.errors import (
     InvalidCredentials,
     InvalidSecondFactor,
     Overloaded,
+    RecoveryNeedsSupport,
 )
 from twofold_server.domain.factors import Factors
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
+from twofold_server.domain.owed_enrollments import EnrollmentOwed
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import SessionTokens, SignedIn
@@ -80,11 +84,12 @@ class SignIns:
         origin: Origin,
         *,
         trust_device: bool = False,
-    ) -> SignedIn | Challenged:
+    ) -> SignedIn | Challenged | EnrollmentOwed:
         """Sign in with a password and, where one is owed and given, a second factor.
 
         An address without an account costs the same work and the same writes, and gets the same answers. Raises
-        InvalidCredentials, InvalidSecondFactor, TooManyAttempts, AccountLocked, ChangedMeanwhile, Overloaded.
+        InvalidCredentials, InvalidSecondFactor, TooManyAttempts, AccountLocked, RecoveryNeedsSupport, ChangedMeanwhile,
+        Overloaded.
         """
         identifier_mac = self._keyring.identifier_mac(realm.realm_id, email.key)
         account = identifier_mac.hex()
@@ -202,7 +207,7 @@ class SignIns:
         identifier_mac: bytes,
         now: datetime,
         trust_device: bool,
-    ) -> SignedIn | Challenged | None:
+    ) -> SignedIn | Challenged | EnrollmentOwed | None:
         """Judge behind the right password; None if the account moved and must be read again."""
         assert found.account_id is not None
         code = await self._code(realm, found, second_factor, known, now)
@@ -217,9 +222,9 @@ class SignIns:
             origin.client.device.generation if known and origin.client.device else 0,
             trust_end(realm, wanted=trust_device, proven=code.owed == "given", now=now),
         )
-        challenge, challenged = None, None
-        if code.owed == "none":
-            challenge, challenged = self._challenge(realm, found, origin, audience, known, now)
+        challenge, owed = None, None
+        if code.owed in ("none", "enrollment"):
+            challenge, owed = self._owed(realm, found, origin, audience, known, now, enrolled=code.owed == "none")
         verdict = await db_sign_in.finish_right_password(
             self._pool,
             attempt(realm, origin, bucket, now, details_of(session, second_factor if code.owed == "given" else None)),
@@ -235,9 +240,14 @@ class SignIns:
         match verdict.outcome:
             case "signed_in":
                 row = session_row(realm, found.account_id, found.epoch, session, device, origin, now)
-                return await finished(self._tokens, realm, row, session, verdict, device)
-            case "challenged":
-                return challenged
+                signed_in = await finished(self._tokens, realm, row, session, verdict, device)
+                advised = realm.settings.second_factor == "asked" and not found.second_factor
+                return replace(signed_in, enrollment_advised=advised)
+            case "challenged" if owed is not None and not owed.kinds:
+                # Only now that the statement has counted: before, it would tell that the password was right.
+                raise RecoveryNeedsSupport
+            case "challenged" | "enrollment_required":
+                return owed
             case "moved":
                 return None
             case "locked":
@@ -253,7 +263,7 @@ class SignIns:
         self, realm: Realm, found: Found, second_factor: SecondFactor | None, known: bool, now: datetime
     ) -> Code:
         if not found.second_factor:
-            return Code("not_owed")
+            return Code("enrollment" if realm.settings.second_factor == "demanded" else "not_owed")
         if second_factor is None:
             return Code("waived" if known and _is_trusted(realm, found, now) else "none")
         try:
@@ -262,9 +272,18 @@ class SignIns:
             # To refuse here would tell that the password was right, uncounted: the statement challenges instead.
             return Code("none")
 
-    def _challenge(
-        self, realm: Realm, found: Found, origin: Origin, audience: str, known: bool, now: datetime
-    ) -> tuple[NewChallenge, Challenged]:
+    def _owed(
+        self,
+        realm: Realm,
+        found: Found,
+        origin: Origin,
+        audience: str,
+        known: bool,
+        now: datetime,
+        *,
+        enrolled: bool,
+    ) -> tuple[NewChallenge, Challenged | EnrollmentOwed]:
+        """The ticket of what is owed: a second factor, or its enrolment."""
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()
         ticket_id = uuid7()
@@ -280,11 +299,11 @@ class SignIns:
         sealed = self._keyring.seal(
             json.dumps(payload).encode(), challenge_place(realm.realm_id, found.account_id, ticket_id)
         )
-        kinds = kinds_of(realm, found.factor_kinds, found.backup_codes_left)
-        return (
-            NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time),
-            Challenged(token, binding, expire_time, kinds),
-        )
+        ticket = NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time)
+        if not enrolled:
+            return ticket, EnrollmentOwed(token, binding, expire_time, realm.settings.offered_kinds)
+        factors = [kind for _, kind, _ in distinct(self._keyring, realm, found)]
+        return ticket, Challenged(token, binding, expire_time, kinds_of(realm, factors, found.backup_codes_left))
 
     def _notice(self, realm: Realm, found: Found, kind: MessageKind, origin: Origin) -> OutboxRow:
         return self._messages.prepare(

@@ -22,6 +22,7 @@ from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
 from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     ChangedMeanwhile,
@@ -215,6 +216,7 @@ class SignUps:
                     "hash": (await self._passwords.hash(proof, account=str(ticket.ticket_id))).decode(),
                     "display_name": "",
                     "language_code": origin.client.language_code,
+                    "set_through": channel_of(email),
                 }
         try:
             async with transaction(self._pool) as tx:
@@ -262,6 +264,8 @@ class SignUps:
             language_code=claim["language_code"],
             hash=self._passwords.seal(realm.realm_id, account_id, hash),
             scheme=scheme_of(hash),
+            # Without the claim's own proof the mailbox alone has set it.
+            set_through=claim.get("set_through"),
             now=now,
         )
         # After the account: its unique key puts competing claims in a row. Tickets first, each would hold its own and

@@ -78,7 +78,7 @@ class TwoFactor:
         return Standing(
             enrolled,
             offered_kinds=realm.settings.offered_kinds,
-            can_disable=enrolled.factors > 0 and not realm.settings.second_factor_keep,
+            can_disable=enrolled.factors > 0 and not realm.settings.keeps_second_factor,
             factors_advised=realm.settings.factors_advised,
         )
 
@@ -179,7 +179,7 @@ class TwoFactor:
         Raises TwoFactorNotEnrolled, SecondFactorKept, InvalidCredentials, InvalidSecondFactor, TooManyAttempts,
         SessionEnded, ChangedMeanwhile.
         """
-        if realm.settings.second_factor_keep:
+        if realm.settings.keeps_second_factor:
             # Here and not in the effect: what can't be done takes no guesses at the password, and spends no code.
             raise SecondFactorKept if session.account_second_factor else TwoFactorNotEnrolled
 

@@ -7,6 +7,7 @@ from typing import Final
 from twofold.v1 import account_pb2
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.owed_enrollments import EnrollmentOwed
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.passkey_sign_in import PasskeySignIns
 from twofold_server.domain.phone_numbers import PhoneNumbers
@@ -113,6 +114,8 @@ class AccountServicer:
         )
         if isinstance(result, SignedIn):
             return account_pb2.SignInResponse(signed_in=packing.signed_in(result))
+        if isinstance(result, EnrollmentOwed):
+            return account_pb2.SignInResponse(enrollment_required=packing.enrollment_required(result))
         return account_pb2.SignInResponse(challenge=packing.challenge(result))
 
     async def _begin_passkey(

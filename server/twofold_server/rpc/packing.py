@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,8 +19,10 @@ from twofold_server.domain.factors import push
 from twofold_server.domain.factors.backup_codes import BackupCodes
 from twofold_server.domain.factors.passkey import Question
 from twofold_server.domain.factors.totp import Material
+from twofold_server.domain.owed_enrollments import EnrollmentOwed
 from twofold_server.domain.passkey_sign_in import Asked
 from twofold_server.domain.phone_numbers import VerifiedNumber
+from twofold_server.domain.realm_settings import RESTRICTED_KINDS
 from twofold_server.domain.records import AccountRow, DeviceRow, FactorRow, RevocationRow, SessionRow, SignInRow
 from twofold_server.domain.sending import CodeSent
 from twofold_server.domain.sessions import SignedIn, Tokens
@@ -44,6 +47,7 @@ APPROVAL_STATES: Final[dict[State, Any]] = {
 _RESULTS: Final = {
     "signed_in": account_pb2.SIGN_IN_RESULT_SIGNED_IN,
     "challenged": account_pb2.SIGN_IN_RESULT_CHALLENGED,
+    "enrollment_required": account_pb2.SIGN_IN_RESULT_ENROLLMENT_REQUIRED,
     "wrong_password": account_pb2.SIGN_IN_RESULT_WRONG_PASSWORD,
     "wrong_code": account_pb2.SIGN_IN_RESULT_WRONG_SECOND_FACTOR,
 }
@@ -178,7 +182,23 @@ def signed_in(result: SignedIn) -> sign_in_pb2.SignedIn:
         session=session(result.session, result.session.session_id),
         tokens=tokens(result.tokens),
         device_token=result.device_token,
+        enrollment_advised=result.enrollment_advised,
     )
+
+
+def enrollment_required(result: EnrollmentOwed) -> sign_in_pb2.EnrollmentRequired:
+    """A second factor that is to be set up."""
+    return sign_in_pb2.EnrollmentRequired(
+        owed_enrollment_token=result.owed_enrollment_token,
+        owed_enrollment_binding=result.owed_enrollment_binding,
+        expire_time=timestamp(result.expire_time),
+        offered_kinds=offered_kinds(result.kinds),
+    )
+
+
+def offered_kinds(kinds: Sequence[str]) -> list[sign_in_pb2.OfferedKind]:
+    """The kinds of second factor that may be enrolled."""
+    return [sign_in_pb2.OfferedKind(kind=KINDS[kind], restricted=kind in RESTRICTED_KINDS) for kind in kinds]
 
 
 def challenge(result: Challenged) -> sign_in_pb2.SecondFactorChallenge:

@@ -26,7 +26,7 @@ _OF_SESSION: Final = (
     access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR,
 )
 # Named like a ticket's: a place in a list, and what a push service knows a phone by.
-_NO_TICKETS: Final = frozenset({"page_token", "wake_up_token"})
+_NO_TICKETS: Final = frozenset({"page_token", "wake_up_token", "enrollment_token"})
 
 
 class ContractBroken(Exception):

@@ -15,16 +15,16 @@ from twofold_server.domain.devices import Devices
 from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.errors import FactorNotFound
 from twofold_server.domain.factors import push
+from twofold_server.domain.owed_enrollments import OwedEnrollments
 from twofold_server.domain.paging import Pages
-from twofold_server.domain.realm_settings import RESTRICTED_KINDS
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.domain.values import Client, EmailAddress, PhoneNumber
+from twofold_server.domain.values import Client, EmailAddress, Handle, PhoneNumber
 from twofold_server.rpc import packing
 from twofold_server.rpc.approvers import ApproverMethods
 from twofold_server.rpc.call import Call
-from twofold_server.rpc.door import reading
+from twofold_server.rpc.door import Door, reading
 
 
 class TwoFactorServicer(ApproverMethods):
@@ -36,6 +36,7 @@ class TwoFactorServicer(ApproverMethods):
         self,
         realms: Realms,
         enrollments: Enrollments,
+        owed: OwedEnrollments,
         two_factor: TwoFactor,
         challenges: Challenges,
         step_ups: StepUps,
@@ -50,6 +51,7 @@ class TwoFactorServicer(ApproverMethods):
         super().__init__(approvers, approvals, watch, clock)
         self._realms = realms
         self._enrollments = enrollments
+        self._owed = owed
         self._two_factor = two_factor
         self._challenges = challenges
         self._step_ups = step_ups
@@ -65,10 +67,7 @@ class TwoFactorServicer(ApproverMethods):
             enabled=bool(enrolled.kinds),
             kinds=[packing.KINDS[kind] for kind in enrolled.kinds],
             backup_codes_remaining=enrolled.backup_codes_remaining,
-            offered_kinds=[
-                two_factor_pb2.OfferedKind(kind=packing.KINDS[kind], restricted=kind in RESTRICTED_KINDS)
-                for kind in standing.offered_kinds
-            ],
+            offered_kinds=packing.offered_kinds(standing.offered_kinds),
             can_disable=standing.can_disable,
             factors_advised=standing.factors_advised,
             more_factors_advised=standing.more_factors_advised,
@@ -80,7 +79,6 @@ class TwoFactorServicer(ApproverMethods):
     async def BeginEnrollment(
         self, request: two_factor_pb2.BeginEnrollmentRequest, call: Call
     ) -> two_factor_pb2.BeginEnrollmentResponse:
-        realm = await self._realms.get(call.realm)
         with reading(request) as door:
             kind = door.one_of("factor")
             destination: EmailAddress | PhoneNumber | None = None
@@ -89,7 +87,13 @@ class TwoFactorServicer(ApproverMethods):
             elif kind == "sms":
                 destination = door.phone_number("sms.phone_number")
             name = door.display_name("name")
-        begun = await self._enrollments.begin(realm, call.user, call.caller.name, kind, destination, name)
+            owed = _owed(request, door)
+        client_id = call.caller.name
+        if owed is not None:
+            begun = await self._owed.begin(call.realms, *owed, client_id, kind, destination, name)
+        else:
+            realm = await self._realms.get(call.user.realm_id)
+            begun = await self._enrollments.begin(realm, call.user, client_id, kind, destination, name)
         return two_factor_pb2.BeginEnrollmentResponse(
             enrollment_token=begun.enrollment_token,
             expire_time=packing.timestamp(begun.expire_time),
@@ -99,16 +103,22 @@ class TwoFactorServicer(ApproverMethods):
     async def FinishEnrollment(
         self, request: two_factor_pb2.FinishEnrollmentRequest, call: Call
     ) -> two_factor_pb2.FinishEnrollmentResponse:
-        realm = await self._realms.get(call.realm)
         with reading(request) as door:
             handle = door.handle("enrollment_token")
             proof = door.first_proof()
-            door.one_of("reauthentication.proof")
-            password = door.password("reauthentication.password")
+            owed = _owed(request, door)
             client = door.client(call)
-        result = await self._enrollments.finish(
-            realm, call.user, Origin(call.caller.name, client), handle, proof, password
-        )
+        origin = Origin(call.caller.name, client)
+        if owed is not None:
+            result = await self._owed.finish(
+                call.realms, *owed, handle, proof, origin, trust_device=request.trust_device
+            )
+        else:
+            with reading(request) as door:
+                door.one_of("reauthentication.proof")
+                password = door.password("reauthentication.password")
+            realm = await self._realms.get(call.user.realm_id)
+            result = await self._enrollments.finish(realm, call.user, origin, handle, proof, password)
         response = two_factor_pb2.FinishEnrollmentResponse(
             factor=packing.factor(result.factor), signed_in=packing.signed_in(result.signed_in)
         )
@@ -225,6 +235,15 @@ class TwoFactorServicer(ApproverMethods):
             device_id = door.identifier("device_id")
         await self._devices.revoke(call.user, device_id)
         return two_factor_pb2.RevokeDeviceResponse()
+
+
+def _owed(
+    request: two_factor_pb2.BeginEnrollmentRequest | two_factor_pb2.FinishEnrollmentRequest, door: Door
+) -> tuple[Handle, Handle] | None:
+    """The sign-in that an enrolment finishes; what the request names counts before a session that is sent along."""
+    if not request.owed_enrollment_token:
+        return None
+    return door.handle("owed_enrollment_token"), door.handle("owed_enrollment_binding")
 
 
 def _without_client(call: Call) -> Origin:

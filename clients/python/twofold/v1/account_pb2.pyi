@@ -17,11 +17,13 @@ class SignInResult(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SIGN_IN_RESULT_CHALLENGED: _ClassVar[SignInResult]
     SIGN_IN_RESULT_WRONG_PASSWORD: _ClassVar[SignInResult]
     SIGN_IN_RESULT_WRONG_SECOND_FACTOR: _ClassVar[SignInResult]
+    SIGN_IN_RESULT_ENROLLMENT_REQUIRED: _ClassVar[SignInResult]
 SIGN_IN_RESULT_UNSPECIFIED: SignInResult
 SIGN_IN_RESULT_SIGNED_IN: SignInResult
 SIGN_IN_RESULT_CHALLENGED: SignInResult
 SIGN_IN_RESULT_WRONG_PASSWORD: SignInResult
 SIGN_IN_RESULT_WRONG_SECOND_FACTOR: SignInResult
+SIGN_IN_RESULT_ENROLLMENT_REQUIRED: SignInResult
 
 class Account(_message.Message):
     __slots__ = ("account_id", "realm_id", "email", "display_name", "language_code", "create_time", "update_time", "phone_number", "phone_number_verify_time")
@@ -168,14 +170,16 @@ class SignInRequest(_message.Message):
     def __init__(self, realm_id: _Optional[str] = ..., email: _Optional[str] = ..., password: _Optional[str] = ..., passkey_begin: _Optional[_Union[PasskeyBegin, _Mapping]] = ..., passkey_assertion: _Optional[_Union[PasskeyAssertion, _Mapping]] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., audience: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ..., trust_device: bool = ...) -> None: ...
 
 class SignInResponse(_message.Message):
-    __slots__ = ("signed_in", "challenge", "passkey_sign_in")
+    __slots__ = ("signed_in", "challenge", "enrollment_required", "passkey_sign_in")
     SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENT_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     PASSKEY_SIGN_IN_FIELD_NUMBER: _ClassVar[int]
     signed_in: _sign_in_pb2.SignedIn
     challenge: _sign_in_pb2.SecondFactorChallenge
+    enrollment_required: _sign_in_pb2.EnrollmentRequired
     passkey_sign_in: PasskeySignIn
-    def __init__(self, signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ..., challenge: _Optional[_Union[_sign_in_pb2.SecondFactorChallenge, _Mapping]] = ..., passkey_sign_in: _Optional[_Union[PasskeySignIn, _Mapping]] = ...) -> None: ...
+    def __init__(self, signed_in: _Optional[_Union[_sign_in_pb2.SignedIn, _Mapping]] = ..., challenge: _Optional[_Union[_sign_in_pb2.SecondFactorChallenge, _Mapping]] = ..., enrollment_required: _Optional[_Union[_sign_in_pb2.EnrollmentRequired, _Mapping]] = ..., passkey_sign_in: _Optional[_Union[PasskeySignIn, _Mapping]] = ...) -> None: ...
 
 class GetAccountRequest(_message.Message):
     __slots__ = ()

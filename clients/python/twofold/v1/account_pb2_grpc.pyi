@@ -68,7 +68,7 @@ class AccountServiceStub:
     alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
     Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
-    CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+    RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
     FACTOR_KIND_UNAVAILABLE.
     Retry: never on its own; each call counts, and a code works once.
     """
@@ -194,7 +194,7 @@ class AccountServiceAsyncStub:
     alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
     Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
-    CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+    RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
     FACTOR_KIND_UNAVAILABLE.
     Retry: never on its own; each call counts, and a code works once.
     """
@@ -328,7 +328,7 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
         Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
-        CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+        RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
         FACTOR_KIND_UNAVAILABLE.
         Retry: never on its own; each call counts, and a code works once.
         """

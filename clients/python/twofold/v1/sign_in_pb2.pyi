@@ -137,14 +137,16 @@ class SessionTokens(_message.Message):
     def __init__(self, access_token: _Optional[str] = ..., access_token_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_token: _Optional[str] = ...) -> None: ...
 
 class SignedIn(_message.Message):
-    __slots__ = ("session", "tokens", "device_token")
+    __slots__ = ("session", "tokens", "device_token", "enrollment_advised")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENT_ADVISED_FIELD_NUMBER: _ClassVar[int]
     session: Session
     tokens: SessionTokens
     device_token: str
-    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., tokens: _Optional[_Union[SessionTokens, _Mapping]] = ..., device_token: _Optional[str] = ...) -> None: ...
+    enrollment_advised: bool
+    def __init__(self, session: _Optional[_Union[Session, _Mapping]] = ..., tokens: _Optional[_Union[SessionTokens, _Mapping]] = ..., device_token: _Optional[str] = ..., enrollment_advised: bool = ...) -> None: ...
 
 class SecondFactorChallenge(_message.Message):
     __slots__ = ("challenge_token", "challenge_binding", "expire_time", "kinds")
@@ -157,6 +159,26 @@ class SecondFactorChallenge(_message.Message):
     expire_time: _timestamp_pb2.Timestamp
     kinds: _containers.RepeatedScalarFieldContainer[FactorKind]
     def __init__(self, challenge_token: _Optional[str] = ..., challenge_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[FactorKind, str]]] = ...) -> None: ...
+
+class OfferedKind(_message.Message):
+    __slots__ = ("kind", "restricted")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    kind: FactorKind
+    restricted: bool
+    def __init__(self, kind: _Optional[_Union[FactorKind, str]] = ..., restricted: bool = ...) -> None: ...
+
+class EnrollmentRequired(_message.Message):
+    __slots__ = ("owed_enrollment_token", "owed_enrollment_binding", "expire_time", "offered_kinds")
+    OWED_ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OWED_ENROLLMENT_BINDING_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OFFERED_KINDS_FIELD_NUMBER: _ClassVar[int]
+    owed_enrollment_token: str
+    owed_enrollment_binding: str
+    expire_time: _timestamp_pb2.Timestamp
+    offered_kinds: _containers.RepeatedCompositeFieldContainer[OfferedKind]
+    def __init__(self, owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., offered_kinds: _Optional[_Iterable[_Union[OfferedKind, _Mapping]]] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("state", "reason", "resend_time")

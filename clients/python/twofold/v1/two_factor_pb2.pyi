@@ -102,19 +102,11 @@ class GetTwoFactorStatusResponse(_message.Message):
     kinds: _containers.RepeatedScalarFieldContainer[_sign_in_pb2.FactorKind]
     backup_codes_remaining: int
     backup_codes_create_time: _timestamp_pb2.Timestamp
-    offered_kinds: _containers.RepeatedCompositeFieldContainer[OfferedKind]
+    offered_kinds: _containers.RepeatedCompositeFieldContainer[_sign_in_pb2.OfferedKind]
     can_disable: bool
     factors_advised: int
     more_factors_advised: bool
-    def __init__(self, enabled: bool = ..., kinds: _Optional[_Iterable[_Union[_sign_in_pb2.FactorKind, str]]] = ..., backup_codes_remaining: _Optional[int] = ..., backup_codes_create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., offered_kinds: _Optional[_Iterable[_Union[OfferedKind, _Mapping]]] = ..., can_disable: bool = ..., factors_advised: _Optional[int] = ..., more_factors_advised: bool = ...) -> None: ...
-
-class OfferedKind(_message.Message):
-    __slots__ = ("kind", "restricted")
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    RESTRICTED_FIELD_NUMBER: _ClassVar[int]
-    kind: _sign_in_pb2.FactorKind
-    restricted: bool
-    def __init__(self, kind: _Optional[_Union[_sign_in_pb2.FactorKind, str]] = ..., restricted: bool = ...) -> None: ...
+    def __init__(self, enabled: bool = ..., kinds: _Optional[_Iterable[_Union[_sign_in_pb2.FactorKind, str]]] = ..., backup_codes_remaining: _Optional[int] = ..., backup_codes_create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., offered_kinds: _Optional[_Iterable[_Union[_sign_in_pb2.OfferedKind, _Mapping]]] = ..., can_disable: bool = ..., factors_advised: _Optional[int] = ..., more_factors_advised: bool = ...) -> None: ...
 
 class TotpEnrollment(_message.Message):
     __slots__ = ()
@@ -185,20 +177,24 @@ class PushEnrollmentMaterial(_message.Message):
     def __init__(self, pairing_code: _Optional[str] = ..., pairing_url: _Optional[str] = ..., qr_code_png: _Optional[bytes] = ...) -> None: ...
 
 class BeginEnrollmentRequest(_message.Message):
-    __slots__ = ("totp", "email", "sms", "passkey", "push", "name")
+    __slots__ = ("totp", "email", "sms", "passkey", "push", "name", "owed_enrollment_token", "owed_enrollment_binding")
     TOTP_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     SMS_FIELD_NUMBER: _ClassVar[int]
     PASSKEY_FIELD_NUMBER: _ClassVar[int]
     PUSH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    OWED_ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OWED_ENROLLMENT_BINDING_FIELD_NUMBER: _ClassVar[int]
     totp: TotpEnrollment
     email: EmailEnrollment
     sms: SmsEnrollment
     passkey: PasskeyEnrollment
     push: PushEnrollment
     name: str
-    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollment, _Mapping]] = ..., push: _Optional[_Union[PushEnrollment, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+    owed_enrollment_token: str
+    owed_enrollment_binding: str
+    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollment, _Mapping]] = ..., push: _Optional[_Union[PushEnrollment, _Mapping]] = ..., name: _Optional[str] = ..., owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentResponse(_message.Message):
     __slots__ = ("enrollment_token", "expire_time", "totp", "email", "sms", "passkey", "push")
@@ -219,7 +215,7 @@ class BeginEnrollmentResponse(_message.Message):
     def __init__(self, enrollment_token: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., totp: _Optional[_Union[TotpEnrollmentMaterial, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollmentMaterial, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollmentMaterial, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollmentMaterial, _Mapping]] = ..., push: _Optional[_Union[PushEnrollmentMaterial, _Mapping]] = ...) -> None: ...
 
 class FinishEnrollmentRequest(_message.Message):
-    __slots__ = ("enrollment_token", "totp_code", "email_code", "sms_code", "passkey_credential", "push", "reauthentication", "client")
+    __slots__ = ("enrollment_token", "totp_code", "email_code", "sms_code", "passkey_credential", "push", "reauthentication", "client", "owed_enrollment_token", "owed_enrollment_binding", "trust_device")
     ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTP_CODE_FIELD_NUMBER: _ClassVar[int]
     EMAIL_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -228,6 +224,9 @@ class FinishEnrollmentRequest(_message.Message):
     PUSH_FIELD_NUMBER: _ClassVar[int]
     REAUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
+    OWED_ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OWED_ENROLLMENT_BINDING_FIELD_NUMBER: _ClassVar[int]
+    TRUST_DEVICE_FIELD_NUMBER: _ClassVar[int]
     enrollment_token: str
     totp_code: str
     email_code: str
@@ -236,7 +235,10 @@ class FinishEnrollmentRequest(_message.Message):
     push: _sign_in_pb2.PushProof
     reauthentication: _sign_in_pb2.Reauthentication
     client: _sign_in_pb2.ClientContext
-    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., passkey_credential: _Optional[str] = ..., push: _Optional[_Union[_sign_in_pb2.PushProof, _Mapping]] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+    owed_enrollment_token: str
+    owed_enrollment_binding: str
+    trust_device: bool
+    def __init__(self, enrollment_token: _Optional[str] = ..., totp_code: _Optional[str] = ..., email_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., passkey_credential: _Optional[str] = ..., push: _Optional[_Union[_sign_in_pb2.PushProof, _Mapping]] = ..., reauthentication: _Optional[_Union[_sign_in_pb2.Reauthentication, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ..., owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ..., trust_device: bool = ...) -> None: ...
 
 class FinishEnrollmentResponse(_message.Message):
     __slots__ = ("factor", "backup_codes", "signed_in")

@@ -123,6 +123,8 @@ class TwoFactorServiceServicer(object):
     def BeginEnrollment(self, request, context):
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
+        In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
+        used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
         Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
@@ -132,6 +134,7 @@ class TwoFactorServiceServicer(object):
 
     def FinishEnrollment(self, request, context):
         """Enrols the factor, with the password and a first code. With the account's first factor come ten backup codes, shown once.
+        With the token of a sign-in that owes the enrolment the password is not asked again, and the sign-in is finished.
 
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
@@ -201,7 +204,8 @@ class TwoFactorServiceServicer(object):
         For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
         one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
         further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind, or it goes to the mailbox that has just set the password),
+        FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
         APPROVAL_LIMIT_REACHED (`push`).
         Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
         with another number, and counts.

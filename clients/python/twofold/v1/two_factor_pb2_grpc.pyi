@@ -42,6 +42,8 @@ class TwoFactorServiceStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
+    In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
+    used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
     Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
@@ -51,6 +53,7 @@ class TwoFactorServiceStub:
         twofold.v1.two_factor_pb2.FinishEnrollmentResponse,
     ]
     """Enrols the factor, with the password and a first code. With the account's first factor come ten backup codes, shown once.
+    With the token of a sign-in that owes the enrolment the password is not asked again, and the sign-in is finished.
 
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
@@ -120,7 +123,8 @@ class TwoFactorServiceStub:
     For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
     one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
     further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind, or it goes to the mailbox that has just set the password),
+    FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
     APPROVAL_LIMIT_REACHED (`push`).
     Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
     with another number, and counts.
@@ -230,6 +234,8 @@ class TwoFactorServiceAsyncStub:
     ]
     """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
+    In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
+    used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
     Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
@@ -239,6 +245,7 @@ class TwoFactorServiceAsyncStub:
         twofold.v1.two_factor_pb2.FinishEnrollmentResponse,
     ]
     """Enrols the factor, with the password and a first code. With the account's first factor come ten backup codes, shown once.
+    With the token of a sign-in that owes the enrolment the password is not asked again, and the sign-in is finished.
 
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
@@ -308,7 +315,8 @@ class TwoFactorServiceAsyncStub:
     For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
     one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
     further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
-    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+    Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind, or it goes to the mailbox that has just set the password),
+    FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
     APPROVAL_LIMIT_REACHED (`push`).
     Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
     with another number, and counts.
@@ -422,6 +430,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.BeginEnrollmentResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.BeginEnrollmentResponse]]:
         """Begins to set a factor up, and returns what the user's app needs. Nothing is enrolled before FinishEnrollment.
 
+        In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
+        used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
         Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
@@ -433,6 +443,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.two_factor_pb2.FinishEnrollmentResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.FinishEnrollmentResponse]]:
         """Enrols the factor, with the password and a first code. With the account's first factor come ten backup codes, shown once.
+        With the token of a sign-in that owes the enrolment the password is not asked again, and the sign-in is finished.
 
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
@@ -514,7 +525,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         For `push` it asks the account's phones, and returns the number to show beside "type this on your phone". Of one challenge
         one request is open: asking again takes the one before back. Three requests that were not approved within 10 min stop
         further ones; those of known devices are counted apart from all others, so that a stranger can't use up the owner's.
-        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind), FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
+        Reasons: TICKET_NOT_FOUND, TWO_FACTOR_NOT_ENROLLED (not this kind, or it goes to the mailbox that has just set the password),
+        FACTOR_NOT_FOUND, FACTOR_KIND_UNAVAILABLE,
         APPROVAL_LIMIT_REACHED (`push`).
         Retry: safe; for a passkey a repeat asks anew, and the options of before are worth nothing; for `push` it makes another request
         with another number, and counts.
