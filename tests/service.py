@@ -24,6 +24,7 @@ from google.rpc import error_details_pb2, status_pb2
 from twofold.v1 import (
     account_pb2,
     account_pb2_grpc,
+    recovery_pb2_grpc,
     session_pb2,
     session_pb2_grpc,
     sign_in_pb2,
@@ -100,6 +101,9 @@ class Service:
         )
         self.sessions = cast(
             "session_pb2_grpc.SessionServiceAsyncStub", session_pb2_grpc.SessionServiceStub(self.channel)
+        )
+        self.recovery = cast(
+            "recovery_pb2_grpc.RecoveryServiceAsyncStub", recovery_pb2_grpc.RecoveryServiceStub(self.channel)
         )
 
     async def mails(self, to: str = "") -> list[EmailMessage]:
