@@ -120,6 +120,9 @@ def near(path: str, named: str) -> bool:
     if path.startswith("passkey_assertion.") and named.startswith("passkey_assertion."):
         # Where one part of it is there alone, those that are missing are named.
         return True
+    if path.startswith("owed_enrollment_") and named.startswith("owed_enrollment_"):
+        # Likewise: a token without its binding.
+        return True
     return named == path or named.startswith(f"{path}.") or path.startswith(f"{named}.")
 
 

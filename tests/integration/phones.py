@@ -46,6 +46,7 @@ async def finish_pairing(
         ),
         metadata=service.with_session(user),
     )
+    user.backup_codes = list(finished.backup_codes.codes) or user.backup_codes
     user.take(finished.signed_in)
     return finished
 

@@ -76,6 +76,24 @@ async def test_strangers_silence_no_sign_in_code(service: Service, way: Way) -> 
     assert await outcome(service.finish_challenge(owner, challenge, way.factor(code))) == "signed_in"
 
 
+async def test_who_knows_the_password_uses_up_no_sms_codes_of_the_owners_device(service: Service) -> None:
+    """What unknown devices may ask for in an hour and a day is one count, what known ones may is another."""
+    owner = await enrolled(service, SMS)
+    thief = User(owner.email, owner.password)
+    states = []
+    for _ in range(7):
+        challenge = (await service.sign_in(thief)).challenge
+        asked = await service.two_factor.StartChallenge(SMS.challenge(challenge), metadata=service.metadata)
+        states.append((asked.delivery.state, asked.delivery.reason))
+    used_up = (sign_in_pb2.DELIVERY_STATE_REFUSED, sign_in_pb2.DELIVERY_REASON_OVER_BUDGET)
+    assert (states.count(used_up), states[-1]) == (2, used_up)
+    challenge = (await service.sign_in(owner, device=True)).challenge
+    asked = await service.two_factor.StartChallenge(SMS.challenge(challenge), metadata=service.metadata)
+    assert asked.delivery.state == sign_in_pb2.DELIVERY_STATE_WAITING
+    code = SMS.factor(await SMS.code(service))
+    assert await outcome(service.finish_challenge(owner, challenge, code)) == "signed_in"
+
+
 @each_way
 async def test_nothing_is_sent_for_a_session_that_was_ended(service: Service, way: Way) -> None:
     """Whoever held it opened a step-up before; its owner's sign-out ends that too."""

@@ -235,10 +235,12 @@ async def test_a_refused_login_is_no_fault_of_the_mail(context: ssl.SSLContext, 
         ("554 spam: Hello", PermanentFailure, "554"),
         ("451 4.7.1 <ada@example.org> greylisted", TemporaryFailure, "451 4.7.1"),
         ("452 too much mail", TemporaryFailure, "452"),
+        ("530 5.7.0 Must issue a STARTTLS command first", TemporaryFailure, "530 5.7.0"),
+        ("535 5.7.8 who are you", TemporaryFailure, "535 5.7.8"),
     ],
 )
 async def test_what_the_server_answers(step: str, answer: str, failure: type[Exception], told: str) -> None:
-    """A 5xx to the mail is for good, a 4xx is not; of the server's text only the codes are kept."""
+    """A 5xx to the mail is for good, a 4xx or a demand to log in is not; of the server's text only the codes stay."""
     relay = Relay()
     relay.answers = {step: answer}
     async with listening(smtp(relay)) as port:

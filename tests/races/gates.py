@@ -30,10 +30,14 @@ async def outcome(call: Awaitable[Any]) -> str:
 
 
 async def admitted(call: Callable[[], Awaitable[Any]]) -> str:
-    """What a call came to once it was admitted: OVERLOADED and CHANGED_MEANWHILE count nothing and are tried again."""
+    """What a call came to once it was admitted.
+
+    OVERLOADED and CHANGED_MEANWHILE count nothing and are tried again; so is DATABASE_UNAVAILABLE, where 200 calls of
+    a busy machine wait too long for a connection.
+    """
     for turn in range(400):
         came_to = await outcome(call())
-        if came_to not in {"OVERLOADED", "CHANGED_MEANWHILE"}:
+        if came_to not in {"OVERLOADED", "CHANGED_MEANWHILE", "DATABASE_UNAVAILABLE"}:
             return came_to
         await asyncio.sleep(0.01 + 0.0005 * turn)
     raise AssertionError("never admitted")

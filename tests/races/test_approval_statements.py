@@ -19,7 +19,7 @@ from tests.races.overlap import overlap
 from tests.service import Service, User
 from twofold import Approver
 from twofold.v1 import two_factor_pb2, two_factor_pb2_grpc
-from twofold_server.db import approvals, approvers
+from twofold_server.db import accounts, approvals, approvers, factors
 from twofold_server.db.approvals import Decision, NewRequest
 from twofold_server.db.approvers import NewApprover
 from twofold_server.db.outbox import OutboxRow
@@ -168,6 +168,36 @@ async def test_an_answer_that_meets_the_removal_of_its_phone_is_refused(scene: S
         await connection.execute("DELETE FROM factors WHERE kind = 'push'")
 
     met = await overlap(scene.pool, remove, scene.answer("approve", mac))
+    assert (met.second, met.waited) == ("no_request", True)
+
+
+async def test_an_answer_and_the_removal_of_its_phone_never_wait_for_each_other(scene: Scene) -> None:
+    """Both begin with the account: a removal that is half done goes on, and the answer that waits finds no phone."""
+    answer, account_id = scene.answer("approve", await scene.code_mac()), UUID(scene.user.account_id)
+    async with scene.pool.acquire() as one, scene.pool.acquire() as other:
+        async with one.transaction():
+            assert await accounts.lock(one, "default", account_id) is not None
+            # As far as the removal has come once it holds the factor, whose going takes the phone with it.
+            factor_id = await one.fetchval("SELECT factor_id FROM factors WHERE kind = 'push' FOR UPDATE")
+            pid = await other.fetchval("SELECT pg_backend_pid()")
+            task = asyncio.ensure_future(answer(other))
+            async with asyncio.timeout(4):
+                while not await scene.pool.fetchval(
+                    "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)", pid
+                ):
+                    assert not task.done()
+                    await asyncio.sleep(0.003)
+            assert await factors.remove(one, "default", account_id, factor_id) is not None
+        assert await task == "no_request"
+
+
+@pytest.mark.parametrize("change", ["epoch = epoch + 1", "state = 'locked'"])
+async def test_an_answer_that_meets_a_change_of_its_account_is_refused(scene: Scene, change: str) -> None:
+    """What the phone was asked for an account of before says nothing for the one of after."""
+    mac = await scene.code_mac()
+    met = await overlap(
+        scene.pool, lambda connection: connection.execute(f"UPDATE accounts SET {change}"), scene.answer("approve", mac)
+    )
     assert (met.second, met.waited) == ("no_request", True)
 
 

@@ -45,7 +45,7 @@ class HashQueueFull(Exception):
 
 
 class AccountBusy(HashQueueFull):
-    """Five hashes of this account are in flight already."""
+    """Five hashes of this account are in flight already, for devices of the same sort, known or not."""
 
 
 class HashEngineClosed(HashQueueFull):
@@ -96,7 +96,7 @@ class HashEngine:
         self._limit_unknown = queue_limit - max(1, queue_limit // 4)
         self._waiting: dict[bool, deque[_Job[Any]]] = {True: deque(), False: deque()}
         self._known_next = True
-        self._accounts: dict[str, int] = {}
+        self._accounts: dict[tuple[str, bool], int] = {}
         self._in_flight = 0
         self._mean_seconds = _FIRST_GUESS_SECONDS
         self._closed = False
@@ -126,8 +126,9 @@ class HashEngine:
     async def hash(self, password: str, *, account: str | None = None, known_device: bool = False) -> bytes:
         """Hash an NFC-normalised password with the engine's parameters. Raises HashQueueFull or AccountBusy.
 
-        `account` is what at most five hashes in flight are counted by. For a sign-in use something made of the
-        identifier, whether it has an account or not, so that the refusal is the same for both.
+        `account` is what at most five hashes in flight are counted by, those for known devices apart, or a stranger's
+        guesses would keep the owner out. For a sign-in use something made of the identifier, whether it has an account
+        or not, so that the refusal is the same for both.
         """
         parameters = self.parameters
         return await self._submit(lambda: make_hash(password, parameters), account, known_device)
@@ -185,7 +186,8 @@ class HashEngine:
         job: _Job[_T] = _Job(work, loop.create_future(), account, known_device)
         self._in_flight += 1
         if account is not None:
-            self._accounts[account] = self._accounts.get(account, 0) + 1
+            counted = account, known_device
+            self._accounts[counted] = self._accounts.get(counted, 0) + 1
         self._waiting[known_device].append(job)
         self._tokens.put(True)
         try:
@@ -199,7 +201,7 @@ class HashEngine:
             raise HashEngineClosed(_MIN_RETRY_SECONDS)
         if self.queued >= self._limit or (not known_device and len(self._waiting[False]) >= self._limit_unknown):
             raise HashQueueFull(self._retry_after(self.queued))
-        if account is not None and self._accounts.get(account, 0) >= _MAX_PER_ACCOUNT:
+        if account is not None and self._accounts.get((account, known_device), 0) >= _MAX_PER_ACCOUNT:
             raise AccountBusy(self._retry_after(_MAX_PER_ACCOUNT))
 
     def _retry_after(self, jobs: int) -> float:
@@ -217,11 +219,12 @@ class HashEngine:
         """End a job, on the loop's thread."""
         self._in_flight -= 1
         if job.account is not None:
-            left = self._accounts[job.account] - 1
+            counted = job.account, job.known_device
+            left = self._accounts[counted] - 1
             if left:
-                self._accounts[job.account] = left
+                self._accounts[counted] = left
             else:
-                del self._accounts[job.account]
+                del self._accounts[counted]
         if job.future.done():
             return
         if error is not None:

@@ -143,7 +143,8 @@ async def answer(
     """Judge an answer and write all that follows of it.
 
     Outcomes: `no_request` (unknown, another account's, expired, answered, taken back, or the approver is gone), `approved`,
-    `denied`, `not_me`, `wrong_number`. Locks challenge, request and approver, in that order, as who finishes the challenge does.
+    `denied`, `not_me`, `wrong_number`. Locks challenge, request, account and approver, in that order: the account comes before all
+    that an answer writes, as it does for who finishes the challenge and for who removes the phone.
     """
     outcome: str = await db.fetchval(
         """
@@ -159,9 +160,13 @@ async def answer(
              WHERE s.ticket_id = $3 AND s.purpose = 'sent' AND s.answer = 'asked' AND s.spent_time IS NULL AND s.expire_time > $8
                AND s.epoch = $4
                FOR NO KEY UPDATE OF s
+        ), account AS (
+            SELECT a.account_id FROM request JOIN accounts a ON a.account_id = $2
+             WHERE a.realm_id = $1 AND a.epoch = $4 AND a.state = 'active'
+               FOR NO KEY UPDATE OF a
         ), approver AS (
-            SELECT p.approver_id, p.factor_id FROM request JOIN approvers p ON p.approver_id = $5
-             WHERE p.account_id = $2 AND p.realm_id = $1 AND p.factor_id IS NOT NULL
+            SELECT p.approver_id, p.factor_id FROM account JOIN approvers p USING (account_id)
+             WHERE p.approver_id = $5 AND p.realm_id = $1 AND p.factor_id IS NOT NULL
                FOR NO KEY UPDATE OF p
         ), verdict AS (
             SELECT challenge.ticket_id AS challenge_id, challenge.session_id, request.device_id, approver.factor_id, CASE

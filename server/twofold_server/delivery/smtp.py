@@ -16,6 +16,8 @@ from twofold_server.delivery.mail import Mail, PermanentFailure, TemporaryFailur
 from twofold_server.domain.deliveries import Refusal
 
 _QUIT_SECONDS: Final = 2.0
+# Encryption or a login is demanded (RFC 3207, RFC 4954): a setting is wrong, which says nothing of the mail.
+_NOT_OF_THE_MAIL: Final = frozenset({530, 532, 534, 535, 538})
 _ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 
@@ -69,8 +71,9 @@ class SmtpSender:
     async def send(self, mail: Mail, /) -> None:
         """Hand the mail over. A 5xx to the mail itself is PermanentFailure; all else is TemporaryFailure.
 
-        A refused login or certificate is temporary: it says nothing of the mail, and an operator can mend it. Where
-        the connection is lost after DATA the failure is uncertain: the server may keep the mail.
+        A refused login or certificate, or a demand for encryption or a login, is temporary: it says nothing of the
+        mail, and an operator can mend it. Where the connection is lost after DATA the failure is uncertain: the server
+        may keep the mail.
         """
         client = self._client()
         try:
@@ -125,6 +128,8 @@ def _failure(what: str, error: aiosmtplib.SMTPResponseException) -> PermanentFai
     reason = f"smtp {what} refused: {error.code}{' ' + found[0] if found else ''}"
     if not 500 <= error.code < 600:
         return TemporaryFailure(reason)
+    if error.code in _NOT_OF_THE_MAIL:
+        return TemporaryFailure(reason, down=True)
     refusal = Refusal.ADDRESS_UNREACHABLE if what == "recipient" else Refusal.PROVIDER_REFUSED
     return PermanentFailure(reason, refusal)
 

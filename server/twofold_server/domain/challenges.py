@@ -132,7 +132,8 @@ class Challenges:
                 raise TwoFactorNotEnrolled
             if kind not in SLOT:
                 return Started(kind, found.expire_time)
-            subject = Subject(found.ticket_id, found.account_id, found.epoch, client_id, found.language_code)
+            known = found.device_id is not None
+            subject = Subject(found.ticket_id, found.account_id, found.epoch, client_id, found.language_code, known)
             if kind == passkey.KIND:
                 question = passkey.challenge(self._keyring, realm, found)
                 await self._sending.question(realm, kind, subject, dict(question.payload), found.expire_time)

@@ -51,6 +51,7 @@ class Subject:
     epoch: int
     client_id: str
     language: str
+    known_device: bool = False
 
 
 class Sending:
@@ -102,7 +103,7 @@ class Sending:
             if not await db_sent.put(tx, ticket, SLOT[kind], code_mac, now - realm.settings.resend_wait):
                 return await self._earlier(tx, realm, kind, destination, subject)
             if isinstance(to, PhoneNumber):
-                delivery = await self._text_messages.admit(tx, realm, row, to)
+                delivery = await self._text_messages.admit(tx, realm, row, to, known_device=subject.known_device)
             else:
                 await db_outbox.insert(tx, row)
                 delivery = new_delivery(realm, now, None)

@@ -28,9 +28,12 @@ class TextMessages:
         self._keyring = keyring
         self._configured = configured
 
-    async def admit(self, tx: Connection, realm: Realm, row: OutboxRow, number: PhoneNumber) -> Delivery:
+    async def admit(
+        self, tx: Connection, realm: Realm, row: OutboxRow, number: PhoneNumber, *, known_device: bool = False
+    ) -> Delivery:
         """Write a prepared text message in the statement that counts it, and tell whether it will be sent.
 
+        `known_device`: a sign-in code that was asked for on a device of the account's.
         A refusal is no error: the row is there, ended, and the Delivery has its reason. In a transaction the counts are
         locked until it commits, so let this be its last statement.
         """
@@ -39,7 +42,7 @@ class TextMessages:
             return await self._refused(tx, realm, row, Refusal.CHANNEL_NOT_CONFIGURED)
         if allowed and number.country not in allowed:
             return await self._refused(tx, realm, row, Refusal.COUNTRY_NOT_SERVED)
-        scope = await db_sms.admit(tx, row, self._scopes(realm, row, number))
+        scope = await db_sms.admit(tx, row, self._scopes(realm, row, number, known_device=known_device))
         if scope is None:
             return new_delivery(realm, row.create_time, None)
         refusal = Refusal.OVER_BUDGET if scope.startswith("number") else Refusal.SPEND_CAP
@@ -49,15 +52,16 @@ class TextMessages:
         await db_sms.refuse(tx, row, refusal.value, refusal.value)
         return new_delivery(realm, row.create_time, refusal)
 
-    def _scopes(self, realm: Realm, row: OutboxRow, number: PhoneNumber) -> Scopes:
+    def _scopes(self, realm: Realm, row: OutboxRow, number: PhoneNumber, *, known_device: bool) -> Scopes:
         settings = realm.settings
         hour = hour_of(row.create_time)
         day = hour - timedelta(hours=hour.hour)
         # Codes of sign-ins and of recoveries, and notices, have counts of their own: a stranger who enrols or confirms
-        # a number that is another's, or one beside it, must not silence them.
+        # a number that is another's, or one beside it, must not silence them, nor one who knows the password the
+        # owner's own device.
         by_hour, by_day, use = settings.sms_per_number_per_hour, settings.sms_per_number_per_day, "code"
         if row.kind == MessageKind.SIGN_IN_CODE:
-            use = "sign-in"
+            use = "sign-in-known" if known_device else "sign-in"
         elif row.kind == MessageKind.RECOVERY_CODE:
             use = "recovery"
         elif not budget_of(row.kind):

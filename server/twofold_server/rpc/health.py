@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from twofold_server.domain.errors import InvalidFields, TwofoldError, Violation
+from twofold_server.rpc import streams
 from twofold_server.rpc.boundary import Boundary
 from twofold_server.rpc.passage import Context
 from twofold_server.rpc.trace import Trace
@@ -91,7 +92,7 @@ class Health:
                 changed = self._changed
                 status = self._status(service)
                 if status != self._told.get(watcher):
-                    await context.write(health_pb2.HealthCheckResponse(status=status).SerializeToString())
+                    await streams.write(context, health_pb2.HealthCheckResponse(status=status).SerializeToString())
                     self._told[watcher] = status
                     self._heard.set()
                 await changed.wait()
@@ -118,7 +119,7 @@ def serve_reflection(boundary: Boundary, services: Iterable[str]) -> None:
         # An async generator, which the stubs take for a coroutine.
         answers: Any = servicer.ServerReflectionInfo(parsed(), None)
         async for message in answers:
-            await context.write(message.SerializeToString())
+            await streams.write(context, message.SerializeToString())
 
     boundary.serve_stream(f"/{reflection.SERVICE_NAME}/ServerReflectionInfo", answer, client_streams=True)
 

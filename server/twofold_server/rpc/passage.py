@@ -31,6 +31,7 @@ from twofold_server.domain.errors import (
 )
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.values import RealmId
+from twofold_server.rpc import streams
 from twofold_server.rpc.admission import Admission
 from twofold_server.rpc.call import Call, ClientRule
 from twofold_server.rpc.credentials import approver_proof_of
@@ -160,7 +161,7 @@ class Passage:
             # Closed at once where the caller hangs up while a message is written, not when it is collected some day.
             async with contextlib.aclosing(cast("AsyncGenerator[Message]", method(request, call))) as messages:
                 async for message in messages:
-                    await context.write(message.SerializeToString())
+                    await streams.write(context, message.SerializeToString())
 
         return work
 

@@ -140,15 +140,18 @@ async def test_known_devices_are_served_in_turn(engine: HashEngine, gate: Gate) 
 
 
 async def test_an_account_has_at_most_five_hashes_in_flight(engine: HashEngine, gate: Gate) -> None:
-    """The sixth hash of one account is refused, another account's is not; after them the account is free again."""
+    """The sixth hash of one account is refused, another account's and that of the owner's device are not; after them
+    the account is free again.
+    """
     five = [asyncio.create_task(engine.hash("x", account="a")) for _ in range(5)]
     await settle()
     with pytest.raises(AccountBusy) as caught:
-        await engine.hash("x", account="a", known_device=True)
+        await engine.hash("x", account="a")
     assert caught.value.retry_after_seconds > 0
-    other = asyncio.create_task(engine.hash("x", account="b"))
+    others = [asyncio.create_task(engine.hash("x", account=a, known_device=k)) for a, k in (("a", True), ("b", False))]
+    await settle()
     gate.opened.set()
-    await asyncio.gather(*five, other)
+    await asyncio.gather(*five, *others)
     await engine.hash("x", account="a")
 
 
