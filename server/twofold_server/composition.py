@@ -23,6 +23,8 @@ from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.devices import Devices
+from twofold_server.domain.email_changes import EmailChanges
+from twofold_server.domain.email_undos import EmailUndos
 from twofold_server.domain.enrolling import Enrolling
 from twofold_server.domain.enrollments import Enrollments
 from twofold_server.domain.factors import Factors
@@ -105,12 +107,14 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
     phone_numbers = PhoneNumbers(pool, keyring, messages, text_messages, log, clock)
     accounts = Accounts(pool, passwords, proofs, tokens, log, clock)
+    email_changes = EmailChanges(pool, keyring, tokens, messages, log, clock)
+    email_undos = EmailUndos(pool, keyring, passwords, factors, realms, log, clock)
     approvers = Approvers(pool, keyring, realms, clock)
     approvals = Approvals(pool, keyring, realms, messages, clock, wakes=hook.configured)
     approval_watch = ApprovalWatch(pool, approvers, approvals.open, clock)
     enrolling = Enrolling(pool, keyring, engine, sending, approvers, clock)
     first_proofs = FirstProofs(pool, keyring, engine, clock)
-    enrollments = Enrollments(pool, enrolling, first_proofs, proofs, tokens, log)
+    enrollments = Enrollments(pool, enrolling, first_proofs, proofs, tokens, log, clock)
     owed = OwedEnrollments(pool, keyring, enrolling, first_proofs, realms, tokens, messages, log, clock)
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
@@ -126,7 +130,9 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, hook=hook, clock=clock)
 
     servicers = (
-        AccountServicer(realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages),
+        AccountServicer(
+            realms, sign_ups, sign_ins, passkeys, accounts, phone_numbers, pages, email_changes, email_undos
+        ),
         TwoFactorServicer(
             realms,
             enrollments,

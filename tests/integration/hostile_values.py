@@ -116,7 +116,7 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
     match name:
         case "realm_id":
             return _common(frozenset({"REALM_NOT_FOUND"}), empty=FINE)
-        case "email":
+        case "email" | "new_email":
             right = frozenset({"INVALID_CREDENTIALS"}) if method.endswith("SignIn") else FINE
             if method.endswith("BeginEnrollment"):
                 # A code has just gone to the one before.
@@ -210,7 +210,9 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 "1",
                 "010.1.2.3",
             )
-            return [*_common(BAD), *(Hostile(address, address, BAD) for address in addresses)]
+            # A refresh takes no credential that could be guessed: nothing is counted there by address.
+            empty = FINE if method.endswith("RefreshSession") else BAD
+            return [*_common(BAD, empty=empty), *(Hostile(address, address, BAD) for address in addresses)]
         case "user_agent" if method.endswith("SignIn"):
             return _common(FINE)
         case "user_agent":

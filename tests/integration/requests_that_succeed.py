@@ -129,6 +129,46 @@ async def _change_password(service: Quick) -> Prepared:
     return Prepared(request, service.with_session(user), once=True)
 
 
+async def asked_for_email(service: Quick) -> tuple[User, str]:
+    """A user who asked for another address, and that address."""
+    user = await service.signed_in_user()
+    address = user.email.replace("@", ".moved@")
+    await service.accounts.ChangeEmail(
+        account_pb2.ChangeEmailRequest(new_email=address, client=service.client), metadata=service.with_session(user)
+    )
+    return user, address
+
+
+async def _change_email(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    request = account_pb2.ChangeEmailRequest(
+        new_email=user.email.replace("@", ".moved@"), client=full_client(service, user)
+    )
+    return Prepared(request, service.with_session(user), once=True)
+
+
+async def _confirm_email_change(service: Quick) -> Prepared:
+    user, address = await asked_for_email(service)
+    request = account_pb2.ConfirmEmailChangeRequest(
+        email_change_token=await service.link_token(address), client=full_client(service, user)
+    )
+    return Prepared(request, service.with_session(user), once=True)
+
+
+async def _undo_email_change(service: Quick) -> Prepared:
+    user, address = await asked_for_email(service)
+    await service.accounts.ConfirmEmailChange(
+        account_pb2.ConfirmEmailChangeRequest(
+            email_change_token=await service.link_token(address), client=service.client
+        ),
+        metadata=service.with_session(user),
+    )
+    request = account_pb2.UndoEmailChangeRequest(
+        undo_token=await service.link_token(user.email), password=user.password, client=full_client(service)
+    )
+    return Prepared(request, service.metadata, once=True)
+
+
 async def _change_phone_number(service: Quick) -> Prepared:
     user = await service.signed_in_user()
     request = account_pb2.ChangePhoneNumberRequest(
@@ -321,7 +361,9 @@ async def _watch_challenge(service: Quick) -> Prepared:
 
 async def _refresh(service: Quick) -> Prepared:
     user = await service.signed_in_user()
-    request = session_pb2.RefreshSessionRequest(refresh_token=user.tokens.refresh_token, audience="twofold")
+    request = session_pb2.RefreshSessionRequest(
+        refresh_token=user.tokens.refresh_token, audience="twofold", client=full_client(service, user)
+    )
     return Prepared(request, service.metadata, once=True)
 
 
@@ -460,6 +502,9 @@ BUILDERS: dict[str, Builder] = {
     "AccountService.GetAccount": _in_session(account_pb2.GetAccountRequest),
     "AccountService.UpdateAccount": _update_account,
     "AccountService.ChangePassword": _change_password,
+    "AccountService.ChangeEmail": _change_email,
+    "AccountService.ConfirmEmailChange": _confirm_email_change,
+    "AccountService.UndoEmailChange": _undo_email_change,
     "AccountService.ChangePhoneNumber": _change_phone_number,
     "AccountService.ConfirmPhoneNumber": _confirm_phone_number,
     "AccountService.DeleteAccount": _delete_account,

@@ -186,6 +186,8 @@ async def _without(target: Target, path: str, found: FieldDescriptor) -> None:
 def _when(method: str, path: str, label: str) -> frozenset[str]:
     """What may come of a message that is missing or empty."""
     match path:
+        case "client" if method.endswith("RefreshSession"):
+            return FINE
         case "client" | "reauthentication" | "update_mask" | "factor":
             return BAD
         case "second_factor" if method.endswith("SignIn") and label == "missing":

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from tests.conftest import Clock
 from tests.integration.budgets import WRONG_PASSWORD, failures, outcome
-from tests.integration.recoveries import NEW_PASSWORD, ask, asked, begin, begun, confirm, reset
+from tests.integration.recoveries import (
+    NEW_PASSWORD,
+    ask,
+    asked,
+    begin,
+    begun,
+    code_to,
+    confirm,
+    finish,
+    reachable_user,
+    reset,
+    send,
+)
 from tests.integration.test_factor_policy import set_realm
 from tests.integration.test_phone_numbers import NUMBER, set_number, texts
 from tests.integration.test_sent_codes import MAILBOX, Way, enrol
@@ -166,6 +179,32 @@ async def test_of_a_locked_account_nothing_is_reset(service: Service) -> None:
         await reset(service, request)
     await service.app.pool.execute("UPDATE accounts SET state = 'active'")
     assert await outcome(service.sign_in(user)) == "signed_in"
+    await reset(service, request, user)
+
+
+async def test_while_changes_are_frozen_nothing_is_reset_or_recovered(service: Service, clock: Clock) -> None:
+    """An intruder who moved the address to a mailbox of theirs does not take the account by it: the owner's undo link
+    has frozen all that its security rests on, until the address is back or the freeze is over.
+    """
+    user = await reachable_user(service)
+    clock.advance(30)
+    await service.sign_in(user, second_factor=service.code(user))
+    await service.app.pool.execute("UPDATE accounts SET changes_frozen_until = $1", clock() + timedelta(days=7))
+    request = await asked(service, user)
+    with refused("CHANGES_FROZEN"):
+        await reset(service, request)
+    clock.advance(1)
+    confirmation = await begun(service, user)
+    with refused("CHANGES_FROZEN"):
+        await confirm(service, confirmation)
+    await service.app.pool.execute("UPDATE accounts SET changes_frozen_until = NULL")
+    token = (await confirm(service, confirmation)).recovery_token
+    await send(service, token)
+    await service.app.pool.execute("UPDATE accounts SET changes_frozen_until = $1", clock() + timedelta(days=7))
+    with refused("CHANGES_FROZEN"):
+        await finish(service, token, await code_to(service))
+    # Nothing was spent by the refusals.
+    await service.app.pool.execute("UPDATE accounts SET changes_frozen_until = $1", clock())
     await reset(service, request, user)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -183,9 +183,9 @@ class Tokens:
     salt: bytes
 
 
-async def signed_in(db: Connection, of: Account, *, epoch: int = 1) -> Tokens:
+async def signed_in(db: Connection, of: Account, *, epoch: int = 1, user_agent: str = "") -> Tokens:
     """An account's new session."""
-    session = new_session()
+    session = replace(new_session(), user_agent=user_agent)
     verdict = await right(db, of, of.totp(1) if of.second_factor else NOT_OWED, session=session, epoch=epoch)
     assert verdict.outcome == "signed_in"
     return Tokens(session.session_id, os.urandom(32), session.salt)
@@ -199,6 +199,8 @@ async def refresh(
     now: datetime = NOW,
     proof: bytes | None = None,
     client: str = CALLER,
+    user_agent: str | None = None,
+    user_agent_ends: bool = False,
 ) -> sessions.Refreshed | None:
     """A refresh with the token of a generation."""
     return await sessions.refresh(
@@ -214,6 +216,8 @@ async def refresh(
         aal2_lifetime=SETTINGS.aal2_lifetime,
         aal2_idle=SETTINGS.aal2_idle,
         aal2_ends=False,
+        user_agent=user_agent,
+        user_agent_ends=user_agent_ends,
         revocation_id=uuid4(),
         event_id=uuid4(),
         revocation_expire=now + timedelta(hours=1),

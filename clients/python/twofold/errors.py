@@ -189,6 +189,7 @@ _BY_REASON: dict[str, type[TwofoldError]] = {
     "SESSION_EXPIRED": SessionExpired,
     "SESSION_ENDED": SessionEnded,
     "SESSION_REUSED": SessionEnded,
+    "SESSION_USER_AGENT_CHANGED": SessionEnded,
     "RECENT_PASSWORD_REQUIRED": RecentProofRequired,
     "RECENT_TWO_FACTOR_REQUIRED": RecentProofRequired,
 }

@@ -86,10 +86,10 @@ async def destinations(db: Connection, realm_id: str, account_id: UUID) -> Desti
     return Destinations(**row) if row is not None else None
 
 
-async def put_ticket(tx: Connection, t: NewTicket, code_mac: bytes, wait_before: datetime) -> bool:
-    """Write the one ticket of an account's change of number; False if the last was made after `wait_before`.
+async def put_ticket(tx: Connection, t: NewTicket, code_mac: bytes | None, wait_before: datetime) -> bool:
+    """Write the one ticket of an account's change of number or address; False if the last was made after `wait_before`.
 
-    The count of wrong codes goes on from a ticket that still stands: asking again buys no guesses.
+    `code_mac`: None for a link, which has no code. The count of wrong codes goes on from a ticket that still stands: asking again buys no guesses.
     """
     written = await tx.fetchval(
         """

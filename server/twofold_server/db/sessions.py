@@ -11,11 +11,14 @@ from twofold_server.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A session that counts, whether its account has a second factor, and how strong its strongest is (0 without)."""
+    """A session that counts, whether its account has a second factor, how strong its strongest is (0 without), and
+    until when its changes are frozen.
+    """
 
     session: SessionRow
     second_factor: bool
     strength: int
+    changes_frozen_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ async def live(db: Connection, realm_id: str, session_id: UUID, epoch: int, now:
         """
         SELECT s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
                s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time, a.second_factor,
+               a.changes_frozen_until,
                CASE WHEN a.second_factor THEN (SELECT max(f.strength) FROM factors f WHERE f.account_id = a.account_id) END AS strength
           FROM sessions s JOIN accounts a ON a.account_id = s.account_id AND a.realm_id = s.realm_id
          WHERE s.session_id = $2 AND s.realm_id = $1 AND s.end_time IS NULL AND s.expire_time > $4
@@ -60,19 +64,23 @@ async def live(db: Connection, realm_id: str, session_id: UUID, epoch: int, now:
     if row is None:
         return None
     values = dict(row)
-    second_factor, strength = values.pop("second_factor"), values.pop("strength")
-    return Live(SessionRow(**values), second_factor, strength or 0)
+    second_factor, strength, frozen = (values.pop(n) for n in ("second_factor", "strength", "changes_frozen_until"))
+    return Live(SessionRow(**values), second_factor, strength or 0, frozen)
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh came to: the session, the generation and salt of its token, or `reused` or `ended` set."""
+    """What a refresh came to: the session, the generation and salt of its token, or `reused` or `ended` set.
+
+    `user_agent_changed`: by this very refresh, whether or not that ends the session.
+    """
 
     session: SessionRow
     generation: int
     salt: bytes
     reused: bool
     ended: bool
+    user_agent_changed: bool
 
 
 async def refresh(
@@ -89,6 +97,8 @@ async def refresh(
     aal2_lifetime: timedelta,
     aal2_idle: timedelta,
     aal2_ends: bool,
+    user_agent: str | None,
+    user_agent_ends: bool,
     revocation_id: UUID,
     event_id: UUID,
     revocation_expire: datetime,
@@ -97,10 +107,13 @@ async def refresh(
 
     The row's generation gives the next; the one before within 10 s gives the same again, as an answer was lost or two calls
     raced; anything older is theft and ends the session. Newer than the row's (a restored database) finds nothing.
+    `user_agent`: to be compared with the row's, where that has one; None: not compared. Another one ends the session or,
+    not `user_agent_ends`, takes the place of the row's.
     """
     # s.epoch >= a.epoch, never =: a is the snapshot's, and a session that was carried over during the wait is ahead of it.
     # generation - 1, never $4 + 1: a forged token of the highest generation would overflow, which no forged one may tell.
     # The MAC needs the row's salt, so SQL finishes it; both sides are hashed, as = is not constant in time.
+    # RETURNING sees the new row alone: that its User-Agent was another one shows by the id of this call's event in it.
     row = await db.fetchrow(
         """
         WITH s AS (
@@ -113,8 +126,11 @@ async def refresh(
                               THEN CASE WHEN 'pwd' = ANY(s.amr) THEN '{pwd}' ELSE array_remove(s.amr, 'mfa') END ELSE s.amr END,
                    second_factor_time = CASE WHEN s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8
                                              THEN NULL ELSE s.second_factor_time END,
+                   user_agent = CASE WHEN s.user_agent <> $15::text AND NOT $16 AND s.user_agent <> '' THEN $15 ELSE s.user_agent END,
+                   user_agent_event_id = CASE WHEN s.user_agent <> $15 AND s.user_agent <> '' THEN $13 ELSE s.user_agent_event_id END,
                    end_time = CASE WHEN s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 THEN $8
-                                   WHEN $12 AND s.aal = 2 AND (s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8) THEN $8 END
+                                   WHEN $12 AND s.aal = 2 AND (s.second_factor_time + $10 <= $8 OR s.rotated_time + $11 <= $8) THEN $8
+                                   WHEN $16 AND s.user_agent <> $15 AND s.user_agent <> '' THEN $8 END
               FROM accounts a
              WHERE s.session_id = $2 AND s.realm_id = ANY($1::text[]) AND s.client_id = $3 AND s.end_time IS NULL AND s.expire_time > $8
                AND s.generation >= $4 AND sha256(sha256($5 || s.salt)) = $6
@@ -122,14 +138,17 @@ async def refresh(
             RETURNING s.session_id, s.realm_id, s.account_id, s.device_id, s.client_id, s.epoch, s.audience, s.amr, s.aal, s.auth_time,
                       s.second_factor_time, s.factor_strength, s.ip_address, s.user_agent, s.create_time, s.rotated_time, s.expire_time,
                       s.generation, s.salt, s.end_time,
-                      s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 AS reused
+                      s.generation - 1 > $4 OR s.generation - 1 = $4 AND s.rotated_time + interval '10 s' <= $8 AS reused,
+                      coalesce(s.user_agent_event_id = $13, false) AS user_agent_changed
         ), revocation AS (
             INSERT INTO revocations (revocation_id, realm_id, kind, subject, expire_time)
             SELECT $7, realm_id, 'session', session_id::text, $14 FROM s WHERE end_time IS NOT NULL
         ), event AS (
             INSERT INTO events (event_id, realm_id, account_id, kind, client_id, create_time, details)
-            SELECT $13, realm_id, account_id, CASE WHEN reused THEN 'session_reused' ELSE 'session_ended' END, $3, $8,
-                   jsonb_build_object('session_id', session_id) FROM s WHERE end_time IS NOT NULL
+            SELECT $13, realm_id, account_id, CASE WHEN reused THEN 'session_reused'
+                                                   WHEN user_agent_changed THEN 'session_user_agent_changed'
+                                                   ELSE 'session_ended' END,
+                   $3, $8, jsonb_build_object('session_id', session_id) FROM s WHERE end_time IS NOT NULL OR user_agent_changed
         )
         SELECT * FROM s
         """,
@@ -147,13 +166,17 @@ async def refresh(
         aal2_ends,
         event_id,
         revocation_expire,
+        user_agent,
+        user_agent_ends,
     )
     if row is None:
         return None
     values = dict(row)
     # RETURNING sees the new row: a token that was the row's newest has moved it to $4 + 1 at this very moment.
-    generation, salt, end_time, reused = (values.pop(n) for n in ("generation", "salt", "end_time", "reused"))
-    return Refreshed(SessionRow(**values), generation, salt, reused, end_time is not None)
+    generation, salt, end_time, reused, changed = (
+        values.pop(n) for n in ("generation", "salt", "end_time", "reused", "user_agent_changed")
+    )
+    return Refreshed(SessionRow(**values), generation, salt, reused, end_time is not None, changed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,22 @@ from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import EmailAddress, RealmId
 
 ACTIVATION_PATH: Final = "/activate"
-RESET_PATH: Final = "/reset-password"
-RECOVERY_PATH: Final = "/recover-two-factor"
-CANCEL_PATH: Final = "/cancel-recovery"
 ALREADY_REGISTERED: Final = "already_registered"
+EMAIL_TAKEN: Final = "email_taken"
 NOTHING_TO_RECOVER: Final = "nothing_to_recover"
-_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.RECOVERY_CODE})
+# Where links lead, below the realm's base URL, and what is written instead to the owner of an address that is taken.
+_PATHS: Final = {
+    MessageKind.ACTIVATION: ACTIVATION_PATH,
+    MessageKind.EMAIL_CHANGE: "/change-email",
+    MessageKind.EMAIL_UNDO: "/undo-email-change",
+    MessageKind.PASSWORD_RESET: "/reset-password",
+    MessageKind.TWO_FACTOR_RECOVERY: "/recover-two-factor",
+}
+_IF_TAKEN: Final = {MessageKind.ACTIVATION: ALREADY_REGISTERED, MessageKind.EMAIL_CHANGE: EMAIL_TAKEN}
+_TO_OWNERS: Final = frozenset({MessageKind.PASSWORD_RESET, MessageKind.TWO_FACTOR_RECOVERY})
+_CANCEL_PATH: Final = "/cancel-recovery"
 _CANCELLABLE: Final = frozenset({MessageKind.TWO_FACTOR_RECOVERY_BEGUN, MessageKind.TWO_FACTOR_RECOVERY_WAITING})
+_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.RECOVERY_CODE})
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -76,28 +85,24 @@ class Letters:
         """
         kind, payload = self._open(message)
         template, link, to = kind.value, "", payload.to
-        if kind is MessageKind.ACTIVATION:
+        if kind in _PATHS:
             token = await self._live_token(message, payload)
-            owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+            owner = None
+            if kind in _IF_TAKEN:
+                owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
             if owner is not None:
                 # To the address as the owner wrote it: another spelling may lead to another mailbox.
-                template, to = ALREADY_REGISTERED, owner
+                template, to = _IF_TAKEN[kind], owner
             else:
-                link = self._link(realm, ACTIVATION_PATH, token)
-        elif kind is MessageKind.PASSWORD_RESET:
-            token = await self._live_token(message, payload)
-            to = await self._owner(message, payload)
-            link = self._link(realm, RESET_PATH, token)
-        elif kind is MessageKind.TWO_FACTOR_RECOVERY:
-            token = await self._live_token(message, payload)
-            to = await self._owner(message, payload)
-            key = EmailAddress.parse(payload.to).key
-            if await recovery.second_factor(self._db, message.realm_id, key):
-                link = self._link(realm, RECOVERY_PATH, token)
-            else:
-                template = NOTHING_TO_RECOVER
+                link = self._link(realm, _PATHS[kind], token)
+            if kind in _TO_OWNERS:
+                to = await self._owner(message, payload)
+            if kind is MessageKind.TWO_FACTOR_RECOVERY and not await recovery.second_factor(
+                self._db, message.realm_id, EmailAddress.parse(payload.to).key
+            ):
+                template, link = NOTHING_TO_RECOVER, ""
         elif kind in _CANCELLABLE:
-            link = self._link(realm, CANCEL_PATH, payload.params.get("token", ""))
+            link = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -109,7 +114,7 @@ class Letters:
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         values = self._values(message, realm, payload, kind)
         if kind in _CANCELLABLE:
-            values["link"] = self._link(realm, CANCEL_PATH, payload.params.get("token", ""))
+            values["link"] = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
         text = self._templates.render_sms(
             kind.value,
             _languages(payload, realm),
@@ -205,12 +210,17 @@ class Letters:
 
     def _values(self, message: Claimed, realm: Realm, payload: Payload, kind: MessageKind) -> dict[str, object]:
         return {
-            **{name: clean_text(payload.params.get(name, "")) for name in RULES[kind].shown},
+            **{name: _clean(name, payload.params.get(name, "")) for name in RULES[kind].shown},
             "product": _product(realm),
             "lifetime": Lifetime.of(message.expire_time - message.create_time),
             "expire_time": message.expire_time,
             "time": message.create_time,
         }
+
+
+def _clean(name: str, value: str) -> str:
+    # A masked address becomes no link, and is to be known again: no space after its stop.
+    return clean_title(value) if name == "email" else clean_text(value)
 
 
 def _product(realm: Realm) -> str:

@@ -75,8 +75,10 @@ class Accounts:
     ) -> tuple[SignedIn, Advice | None]:
         """Set another password.
 
-        Ends every other session and every device's trust by the epoch; this session is carried over.
+        Ends every other session and every device's trust by the epoch; this session is carried over. Raises
+        ChangesFrozen beside what the proof raises.
         """
+        session.demand_unfrozen(self._clock())
         account = await self.get(session)
         inputs = [account.email, account.email.partition("@")[0], account.display_name, realm.display_name]
         self._passwords.demand_acceptable(realm, new, "new_password", inputs)
@@ -119,7 +121,8 @@ class Accounts:
         password: Password,
         second_factor: SecondFactor | None,
     ) -> None:
-        """Delete the account and all that it owns, at once and for good."""
+        """Delete the account and all that it owns, at once and for good. Raises ChangesFrozen, or as the proof."""
+        session.demand_unfrozen(self._clock())
         account = await self.get(session)
 
         async def effect(tx: Connection, proven: Proven) -> None:

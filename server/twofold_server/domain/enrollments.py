@@ -7,6 +7,7 @@ from twofold_server.db.factors import FactorRow
 from twofold_server.db.pool import Connection, Pool
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.enrolling import Begun, Enrolled, Enrollee, Enrolling
 from twofold_server.domain.errors import RecentTwoFactorRequired, SessionEnded
 from twofold_server.domain.first_proofs import FirstProofs
@@ -29,6 +30,7 @@ class Enrollments:
         proofs: SessionProofs,
         session_tokens: SessionTokens,
         log: SecurityLog,
+        clock: Clock,
     ) -> None:
         self._pool = pool
         self._enrolling = enrolling
@@ -36,6 +38,7 @@ class Enrollments:
         self._proofs = proofs
         self._tokens = session_tokens
         self._log = log
+        self._clock = clock
 
     async def begin(
         self,
@@ -49,8 +52,9 @@ class Enrollments:
         """Begin to set up a factor of a kind; codes go to the `destination`.
 
         What is made anew ends what an enrolment was begun with before. Raises FactorLimitReached, SessionEnded,
-        ResendTooSoon, FactorKindUnavailable, ChannelNotDistinct, Overloaded.
+        ResendTooSoon, FactorKindUnavailable, ChannelNotDistinct, ChangesFrozen, Overloaded.
         """
+        session.demand_unfrozen(self._clock())
         return await self._enrolling.begin(realm, _enrollee(session), client_id, kind, destination, name)
 
     async def finish(
@@ -65,8 +69,9 @@ class Enrollments:
         """Enrol what was begun in this session, with the password and a first proof, which is spent.
 
         Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor, TooManyAttempts, FactorLimitReached,
-        FactorKindUnavailable, RecentTwoFactorRequired, SessionEnded, ChangedMeanwhile, Overloaded.
+        FactorKindUnavailable, RecentTwoFactorRequired, ChangesFrozen, SessionEnded, ChangedMeanwhile, Overloaded.
         """
+        session.demand_unfrozen(self._clock())
         whose = _enrollee(session)
         ticket, begun = await self._enrolling.peek(realm, whose, handle, proof)
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)

@@ -154,6 +154,14 @@ class SessionReused(TwofoldError):
     status = "UNAUTHENTICATED"
 
 
+class SessionUserAgentChanged(TwofoldError):
+    """The session was used by another browser or program than the one that signed in, so it has been ended. Sign in
+    again."""
+
+    reason = "SESSION_USER_AGENT_CHANGED"
+    status = "UNAUTHENTICATED"
+
+
 class RecentPasswordRequired(TwofoldError):
     """The password must have been proven in this session within the last 10 minutes: StepUp with the password."""
 
@@ -334,6 +342,28 @@ class FactorKindUnavailable(TwofoldError):
     @property
     def preconditions(self) -> Sequence[tuple[str, str, str]]:
         return (("FACTOR_KIND", "realm", self.message),)
+
+
+class ChangesFrozen(TwofoldError):
+    """A change of the e-mail address was taken back, so nothing of the account's security can be changed for now."""
+
+    reason = "CHANGES_FROZEN"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CHANGES_FROZEN", "account", self.message),)
+
+
+class EmailInUse(TwofoldError):
+    """The address that was to come back has an account of its own meanwhile."""
+
+    reason = "EMAIL_IN_USE"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("EMAIL_IN_USE", "account", self.message),)
 
 
 class ChangedMeanwhile(TwofoldError):

@@ -44,10 +44,16 @@ class MessageKind(StrEnum):
     BACKUP_CODES_CHANGED = "backup_codes_changed"
     PHONE_NUMBER_ADDED = "phone_number_added"
     PHONE_NUMBER_CHANGED = "phone_number_changed"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_UNDO = "email_undo"
+    EMAIL_RESTORED = "email_restored"
+    CHANGES_FROZEN = "changes_frozen"
     SIGN_IN_DENIED = "sign_in_denied"
     ACCOUNT_DELETED = "account_deleted"
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
+    USER_AGENT_CHANGED = "user_agent_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +96,17 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.BACKUP_CODES_CHANGED: Rule(shown=_WHERE),
     MessageKind.PHONE_NUMBER_ADDED: Rule(shown=_WHERE | {"phone_number"}),
     MessageKind.PHONE_NUMBER_CHANGED: Rule(shown=_WHERE | {"phone_number"}),
+    MessageKind.EMAIL_CHANGE: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
+    MessageKind.EMAIL_CHANGED: Rule(shown=_WHERE | {"email"}),
+    # No budget holds it back: a stranger could use that up first, and then take the account.
+    MessageKind.EMAIL_UNDO: Rule(URGENT, None, _WHERE | {"email"}, frozenset({"token"})),
+    MessageKind.EMAIL_RESTORED: Rule(shown=_WHERE),
+    MessageKind.CHANGES_FROZEN: Rule(shown=_WHERE),
     MessageKind.SIGN_IN_DENIED: Rule(shown=_WHERE),
     MessageKind.ACCOUNT_DELETED: Rule(shown=_WHERE),
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
+    MessageKind.USER_AGENT_CHANGED: Rule(shown=_WHERE),
 }
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 # Apart from the rest: codes of sign-ins and recoveries need a password, and whoever needs none would else silence them;

@@ -11,6 +11,7 @@ from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import challenges as db_challenges
+from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import new_sessions as db_new_sessions
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.challenges import Challenge
@@ -27,7 +28,7 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import SessionTokens
+from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
 from twofold_server.domain.values import DisplayName, EmailAddress, FirstProof, Handle, PhoneNumber, RealmId
 
 OWED_ENROLLMENT: Final = "owed_enrollment"
@@ -81,7 +82,7 @@ class OwedEnrollments:
     ) -> Begun:
         """Begin to set up a factor of a kind; codes go to the `destination`.
 
-        Raises TicketNotFound, ResendTooSoon, FactorKindUnavailable, ChannelNotDistinct, Overloaded.
+        Raises TicketNotFound, ResendTooSoon, FactorKindUnavailable, ChannelNotDistinct, ChangesFrozen, Overloaded.
         """
         found = await self._read(realm_ids, handle, binding, client_id, network="")
         realm = await self._realms.get(RealmId(found.realm_id))
@@ -102,7 +103,7 @@ class OwedEnrollments:
         """Enrol what was begun, with a first proof, which is spent, and begin the session.
 
         A wrong proof counts like one at a sign-in, and five end the step. Raises TicketNotFound, InvalidSecondFactor,
-        TooManyAttempts, FactorKindUnavailable, ApproverNotPaired, Overloaded.
+        TooManyAttempts, FactorKindUnavailable, ApproverNotPaired, ChangesFrozen, Overloaded.
         """
         found = await self._read(realm_ids, handle, binding, origin.client_id, network=origin.client.network)
         realm = await self._realms.get(RealmId(found.realm_id))
@@ -212,6 +213,8 @@ class OwedEnrollments:
         # With a factor the sign-in owes that one, and nobody sets up another beside it without a session.
         if found is None or not found.live or found.factor_ids:
             raise TicketNotFound(field=_FIELD)
+        # Whoever changed the address has the password too: a factor of theirs would keep the owner out.
+        demand_unfrozen(await db_email_changes.frozen_until(self._pool, found.realm_id, found.account_id), now)
         return found
 
     def _enrollee(self, realm: Realm, found: Challenge) -> tuple[Enrollee, dict[str, Any]]:

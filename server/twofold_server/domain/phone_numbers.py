@@ -82,9 +82,11 @@ class PhoneNumbers:
         """Send a code to a new number; the one before stays until the code is confirmed.
 
         Asked again, it sends another code and ends the first, not before the realm's `resend_wait` is over; the count
-        of wrong codes goes on. Raises ResendTooSoon, whose metadata tell what became of the code before; SessionEnded.
+        of wrong codes goes on. Raises ResendTooSoon, whose metadata tell what became of the code before; SessionEnded,
+        ChangesFrozen.
         """
         now = self._clock()
+        session.demand_unfrozen(now)
         token, handle_hash = tokens.new_secret_token()
         ticket_id = uuid7()
         code = short_codes.new_code()
@@ -131,9 +133,10 @@ class PhoneNumbers:
     ) -> VerifiedNumber:
         """Set the number that the code was sent to; every place that the account had before is told.
 
-        Raises TicketNotFound (also after five wrong codes), InvalidCode, SessionEnded.
+        Raises TicketNotFound (also after five wrong codes), InvalidCode, SessionEnded, ChangesFrozen.
         """
         now = self._clock()
+        session.demand_unfrozen(now)
         ticket = await db_tickets.peek(
             self._pool,
             realm_ids=[realm.realm_id],

@@ -67,6 +67,12 @@ class RealmSettings:
     recoveries_per_caller_per_hour: int = _count(
         "Recoveries an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
     )
+    email_change_lifetime: timedelta = _duration(
+        "Life of the link that confirms a new address (NIST SP 800-63A: 24 h).", _DAY, 600, 7 * _DAY
+    )
+    email_undo_lifetime: timedelta = _duration(
+        "How long the address before can take a change of address back.", 7 * _DAY, _DAY, 30 * _DAY
+    )
     resend_wait: timedelta = _duration("Wait before a message is sent again.", 60, 10, 3600)
     resend_limit: int = _count("Times that a sign-up's link is sent again.", 5, 1, 20)
     device_trust_lifetime: timedelta = _duration(
@@ -77,6 +83,11 @@ class RealmSettings:
     access_token_lifetime: timedelta = _duration("Life of an access token (RFC 9068).", 300, 60, 900)
     session_idle: timedelta = _duration("A session ends unless refreshed (NIST 2.1.3).", 30 * _DAY, 300, 90 * _DAY)
     session_absolute: timedelta = _duration("A session's longest life (NIST 2.1.3).", 30 * _DAY, 300, 365 * _DAY)
+    session_user_agent: Literal["end", "notify", "ignore"] = _text(
+        "What follows a change of a session's User-Agent: its end, a notice, nothing. Browsers change it at updates.",
+        "ignore",
+        choices=("end", "notify", "ignore"),
+    )
     aal2_lifetime: timedelta = _duration("AAL2 lasts since the factor's proof (NIST 2.2.3).", _DAY, 300, 30 * _DAY)
     aal2_idle: timedelta = _duration("AAL2 ends unless refreshed within (NIST 2.2.3).", 3600, 300, 30 * _DAY)
     aal2_end: Literal["downgrade", "end"] = _text(

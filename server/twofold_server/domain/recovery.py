@@ -15,6 +15,7 @@ from twofold_server.crypto.blocklist import Advice
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import attempts as db_attempts
+from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import events as db_events
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import recovery as db_recovery
@@ -34,7 +35,7 @@ from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.recovery_gate import is_known
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import SessionTokens
+from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
 from twofold_server.domain.values import EmailAddress, Handle, NewPassword, RealmId
 
 PASSWORD_RESET: Final = "password_reset"
@@ -138,7 +139,8 @@ class PasswordResets:
         """Set a new password with the token of a link, on the device that asked for it; signs nobody in.
 
         Ends every session, device and challenge by the epoch. Returns what came to the account since its last sign-in
-        on a known device. Raises TicketNotFound, AccountLocked, InvalidFields (a common password), Overloaded.
+        on a known device. Raises TicketNotFound, AccountLocked, ChangesFrozen, InvalidFields (a common password),
+        Overloaded.
         """
         # Peek, then the slow work, then spend in the transaction of the effect: a weak password burns no link, and a
         # stranger buys no hash.
@@ -198,6 +200,8 @@ class PasswordResets:
             raise AccountLocked
         if locked is None or locked.epoch != kept["epoch"]:
             raise TicketNotFound(field="reset_token")
+        # The mailbox may be an intruder's, whose change of address was taken back.
+        demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)
         # Before the epoch rises, which ends the devices among them.
         added = await self._additions(tx, realm, account_id)
         await db_accounts.raise_epoch(

@@ -74,7 +74,7 @@ class RecoveryCodes:
     async def finish(self, realm_ids: tuple[RealmId, ...], handle: Handle, code: ShortCode, origin: Origin) -> datetime:
         """Take the second factor off with the code, at once or after the realm's wait; tell when.
 
-        Raises TicketNotFound, AccountLocked, InvalidCode, TooManyAttempts.
+        Raises TicketNotFound, AccountLocked, ChangesFrozen, InvalidCode, TooManyAttempts.
         """
         realm, step = await self._step(realm_ids, handle, origin)
         now = self._clock()
@@ -111,7 +111,7 @@ class RecoveryCodes:
             tx, realm_id=realm.realm_id, ticket_id=step.ticket_id, handle_hash=handle.hash, binding_hash=None, now=now
         ):
             raise TicketNotFound(field="recovery_token")
-        await demand_standing(tx, realm, step.account_id, step.epoch, "recovery_token")
+        await demand_standing(tx, realm, step.account_id, step.epoch, "recovery_token", now)
         error = await judge(tx, bucket, now)
         if error is None:
             return await self._effects.finish(tx, realm, step, origin, now)

@@ -20,12 +20,14 @@ from twofold_server.domain.callers import Caller
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import (
+    ChangesFrozen,
     InvalidFields,
     SessionEnded,
     SessionExpired,
     SessionInvalid,
     SessionNotFound,
     SessionReused,
+    SessionUserAgentChanged,
     Violation,
 )
 from twofold_server.domain.messages import MessageKind, Messages
@@ -44,6 +46,8 @@ class ActiveSession:
     """Of the strongest factor that the account has enrolled; 0 without."""
     token_audience: str
     token_expire_time: datetime
+    changes_frozen_until: datetime | None = None
+    """Until when the account's address, number, password and factors stay as they are; may be over."""
 
     @property
     def session_id(self) -> UUID:
@@ -73,9 +77,22 @@ class ActiveSession:
     def second_factor_time(self) -> datetime | None:
         return self.row.second_factor_time
 
+    def demand_unfrozen(self, now: datetime) -> None:
+        """Raise ChangesFrozen where a change of address was taken back and the account's security is to stay as it is.
+
+        What was read at the call's start is good to its end: a freeze ends every session, this one among them.
+        """
+        demand_unfrozen(self.changes_frozen_until, now)
+
     def strongest_is_recent(self, realm: Realm, now: datetime) -> bool:
         """Whether a factor as strong as the strongest enrolled was proven in this session just now."""
         return self.row.factor_strength >= self.account_strength and is_recent(self.row.second_factor_time, realm, now)
+
+
+def demand_unfrozen(until: datetime | None, now: datetime) -> None:
+    """Raise ChangesFrozen where an account's changes are frozen until later than now."""
+    if until is not None and until > now:
+        raise ChangesFrozen(metadata={"until": f"{until:%Y-%m-%dT%H:%M:%SZ}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +242,14 @@ class Sessions:
         found = await db_sessions.live(self._pool, realm_id, claims.session_id, claims.epoch, now)
         if found is None:
             raise SessionEnded
-        return ActiveSession(found.session, found.second_factor, found.strength, claims.audience, claims.expire_time)
+        return ActiveSession(
+            found.session,
+            found.second_factor,
+            found.strength,
+            claims.audience,
+            claims.expire_time,
+            found.changes_frozen_until,
+        )
 
     async def fresh(self, token: CheckedToken) -> SessionRow:
         """The session of a checked token, by its row: every sign-out that was acknowledged is seen.
@@ -238,9 +262,17 @@ class Sessions:
         return found.session
 
     async def refresh(
-        self, realm_ids: tuple[RealmId, ...], client_id: str, presented: tokens.RefreshParts, audience: Audience
+        self,
+        realm_ids: tuple[RealmId, ...],
+        client_id: str,
+        presented: tokens.RefreshParts,
+        audience: Audience,
+        user_agent: str | None,
     ) -> SignedIn:
-        """Rotate a session's refresh token. Raises SessionEnded, SessionReused, InvalidFields (audience)."""
+        """Rotate a session's refresh token. `user_agent` as `comparable` gives it.
+
+        Raises SessionEnded, SessionReused, SessionUserAgentChanged, InvalidFields (audience).
+        """
         # The realm's settings are needed before the statement, and the row's realm is only known after it: a
         # session's id says nothing. With one realm, as most callers have, there is nothing to look up.
         inner, proof = self._tokens.refresh_inner(presented), tokens.mac_proof(presented.mac)
@@ -265,6 +297,8 @@ class Sessions:
             aal2_lifetime=settings.aal2_lifetime,
             aal2_idle=settings.aal2_idle,
             aal2_ends=settings.aal2_end == "end",
+            user_agent=None if settings.session_user_agent == "ignore" else user_agent,
+            user_agent_ends=settings.session_user_agent == "end",
             revocation_id=uuid7(),
             event_id=uuid7(),
             revocation_expire=now + REVOCATION_LIFE,
@@ -272,10 +306,13 @@ class Sessions:
         if found is None:
             raise SessionEnded
         if found.reused:
-            await self._tell_owner(found.session)
+            await self._tell_owner(found.session, MessageKind.SESSION_REUSED)
             raise SessionReused
+        changed_and_over = found.user_agent_changed and settings.session_user_agent == "end"
         if found.ended:
-            raise SessionEnded
+            raise SessionUserAgentChanged if changed_and_over else SessionEnded
+        if found.user_agent_changed:
+            await self._tell_owner(found.session, MessageKind.USER_AGENT_CHANGED)
         made = await self._tokens.both(realm, found.session, found.generation, found.salt, audience.text)
         return SignedIn(found.session, made)
 
@@ -294,7 +331,7 @@ class Sessions:
             raise SessionEnded
         return RealmId(found[0])
 
-    async def _tell_owner(self, row: SessionRow) -> None:
+    async def _tell_owner(self, row: SessionRow, notice: MessageKind) -> None:
         account = await db_accounts.get(self._pool, row.realm_id, row.account_id)
         if account is None:
             return
@@ -302,11 +339,16 @@ class Sessions:
             self._pool,
             self._messages.prepare(
                 row.realm_id,
-                MessageKind.SESSION_REUSED,
+                notice,
                 to=account.email,
                 account_id=row.account_id,
                 language=account.language_code,
-                params={"name": account.display_name, "ip_address": row.ip_address, "user_agent": row.user_agent},
+                params={
+                    "name": account.display_name,
+                    # That of the sign-in: of whoever came with another browser it would be a wrong one.
+                    "ip_address": row.ip_address if notice is MessageKind.SESSION_REUSED else "",
+                    "user_agent": row.user_agent,
+                },
             ),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
@@ -21,12 +22,13 @@ from twofold_server.db.tickets import NewTicket
 from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import KNOWN, Origin, budget_of, choose_bucket, demand_network, hour_of
 from twofold_server.domain.challenges import STEP_UP, Challenged, challenge_place, demand_code_open, kinds_of, sent_of
-from twofold_server.domain.clock import Clock
+from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import (
     InvalidFields,
     InvalidSecondFactor,
     SessionEnded,
     SessionInvalid,
+    SessionUserAgentChanged,
     TicketNotFound,
     TwoFactorNotEnrolled,
     TwofoldError,
@@ -63,8 +65,9 @@ class StepUps:
     async def with_password(self, realm: Realm, session: ActiveSession, origin: Origin, password: Password) -> SignedIn:
         """Renew `auth_time` with the password.
 
-        Raises InvalidCredentials, TooManyAttempts, SessionEnded, ChangedMeanwhile.
+        Raises InvalidCredentials, TooManyAttempts, SessionEnded, SessionUserAgentChanged, ChangedMeanwhile.
         """
+        await self._demand_user_agent(realm, session.row, origin)
 
         async def effect(tx: Connection, proven: Proven) -> SessionRow:
             row = proven.session
@@ -86,7 +89,8 @@ class StepUps:
         return SignedIn(row, await self._tokens.access(realm, row, session.token_audience))
 
     async def begin(self, realm: Realm, session: ActiveSession, origin: Origin) -> Challenged:
-        """Open a challenge on the session. Raises TwoFactorNotEnrolled."""
+        """Open a challenge on the session. Raises TwoFactorNotEnrolled, SessionUserAgentChanged."""
+        await self._demand_user_agent(realm, session.row, origin)
         status = await db_factors.status(self._pool, realm.realm_id, session.account_id)
         if not status.kinds:
             raise TwoFactorNotEnrolled
@@ -118,6 +122,10 @@ class StepUps:
         )
         return Challenged(token, binding, expire_time, kinds_of(realm, status.kinds, status.backup_codes_remaining > 0))
 
+    async def _demand_user_agent(self, realm: Realm, row: SessionRow, origin: Origin) -> None:
+        if await end_changed(self._pool, realm, row, origin, self._clock()):
+            raise SessionUserAgentChanged
+
     async def finish(
         self,
         realm_ids: tuple[RealmId, ...],
@@ -130,7 +138,7 @@ class StepUps:
         """Finish a step-up with a code and the session's present refresh token, which is rotated.
 
         Raises TicketNotFound, InvalidFields (no refresh token), SessionInvalid, SessionEnded, InvalidSecondFactor,
-        TooManyAttempts.
+        SessionUserAgentChanged, TooManyAttempts.
         """
         now = self._clock()
         found = await db_challenges.read(
@@ -231,6 +239,8 @@ class StepUps:
         # The newest token alone: whoever holds an older one is no part of this session, and RefreshSession judges that.
         if refresh_token.generation != state.generation or not tokens.same(expected, refresh_token.mac):
             raise SessionInvalid(field="refresh_token")
+        if await end_changed(tx, realm, row, origin, now):
+            return SessionUserAgentChanged()
         error = await judge_code(realm, found.account_id, code, tx, bucket, now)
         if error is not None:
             await db_tickets.unspend(
@@ -244,3 +254,24 @@ class StepUps:
             tx, realm, row, code.kind, amr=code.amr, aal=code.aal, auth_time=None, rotate=True, now=now
         )
         return stepped, state.generation + 1, state.salt
+
+
+async def end_changed(db: Connection, realm: Realm, row: SessionRow, origin: Origin, now: datetime) -> bool:
+    """End a session that another User-Agent uses than its own, where the realm ends such; True if so."""
+    user_agent = origin.client.comparable_user_agent
+    if realm.settings.session_user_agent != "end" or user_agent is None or row.user_agent in ("", user_agent):
+        return False
+    await db_sessions.end(
+        db,
+        row.realm_id,
+        row.account_id,
+        row.session_id,
+        kind="session_user_agent_changed",
+        client_id=origin.client_id,
+        now=now,
+        end_trust=False,
+        revocation_id=uuid7(),
+        revocation_expire=now + REVOCATION_LIFE,
+        event_id=uuid7(),
+    )
+    return True

@@ -111,8 +111,9 @@ class TwoFactor:
     async def remove(self, realm: Realm, session: ActiveSession, origin: Origin, factor_id: UUID) -> None:
         """Remove one factor of several, and with it the trust that it may have won for devices.
 
-        Raises FactorNotFound, LastFactor, SessionEnded.
+        Raises FactorNotFound, LastFactor, ChangesFrozen, SessionEnded.
         """
+        session.demand_unfrozen(self._clock())
         async with transaction(self._pool) as tx:
             await self._lock(tx, session)
             await db_devices.end_trust(tx, realm.realm_id, session.account_id)
@@ -138,8 +139,9 @@ class TwoFactor:
     async def generate_backup_codes(self, realm: Realm, session: ActiveSession, origin: Origin) -> BackupCodes:
         """Make a new set of backup codes, which ends the old one.
 
-        Raises TwoFactorNotEnrolled, SessionEnded, Overloaded.
+        Raises TwoFactorNotEnrolled, ChangesFrozen, SessionEnded, Overloaded.
         """
+        session.demand_unfrozen(self._clock())
         if not session.account_second_factor:
             raise TwoFactorNotEnrolled
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)
@@ -177,8 +179,9 @@ class TwoFactor:
         """Turn two-factor off. Ends every other session by the epoch; this one is carried over, as a password's alone.
 
         Raises TwoFactorNotEnrolled, SecondFactorKept, InvalidCredentials, InvalidSecondFactor, TooManyAttempts,
-        SessionEnded, ChangedMeanwhile.
+        ChangesFrozen, SessionEnded, ChangedMeanwhile.
         """
+        session.demand_unfrozen(self._clock())
         if realm.settings.keeps_second_factor:
             # Here and not in the effect: what can't be done takes no guesses at the password, and spends no code.
             raise SecondFactorKept if session.account_second_factor else TwoFactorNotEnrolled

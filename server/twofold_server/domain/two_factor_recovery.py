@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
@@ -37,6 +38,7 @@ from twofold_server.domain.recovery import demand_network, subject_of, ticket_pl
 from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffects
 from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.sessions import demand_unfrozen
 from twofold_server.domain.values import EmailAddress, Handle, Password, RealmId
 
 LINK: Final = "recovery_link"
@@ -132,7 +134,7 @@ class TwoFactorRecoveries:
     ) -> Confirmed:
         """Spend the link on the device that began, and tell the owner everywhere how to cancel.
 
-        Raises TicketNotFound, AccountLocked, RecoveryNeedsSupport.
+        Raises TicketNotFound, AccountLocked, ChangesFrozen, RecoveryNeedsSupport.
         """
         now = self._clock()
         ticket = await db_tickets.peek(
@@ -158,7 +160,7 @@ class TwoFactorRecoveries:
                 now=now,
             ):
                 raise TicketNotFound(field="recovery_link_token")
-            await demand_standing(tx, realm, account_id, kept["epoch"], "recovery_link_token")
+            await demand_standing(tx, realm, account_id, kept["epoch"], "recovery_link_token", now)
             # Told here and not before: whoever lacks the mailbox learns nothing of the phone.
             number = await db_phone_numbers.get(tx, realm.realm_id, account_id)
             if number is None:
@@ -211,13 +213,17 @@ class TwoFactorRecoveries:
         return token, expire_time
 
 
-async def demand_standing(tx: Connection, realm: Realm, account_id: UUID, epoch: int, field: str) -> None:
+async def demand_standing(
+    tx: Connection, realm: Realm, account_id: UUID, epoch: int, field: str, now: datetime
+) -> None:
     """Lock the account, and demand that it is as it was when the recovery began.
 
-    Raises TicketNotFound, AccountLocked.
+    Raises TicketNotFound, AccountLocked, ChangesFrozen.
     """
     locked = await db_accounts.lock(tx, realm.realm_id, account_id)
     if locked is not None and locked.state != "active":
         raise AccountLocked
     if locked is None or locked.epoch != epoch or not locked.second_factor:
         raise TicketNotFound(field=field)
+    # The mailbox may be an intruder's, whose change of address was taken back.
+    demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)

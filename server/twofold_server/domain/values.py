@@ -482,3 +482,8 @@ class Client:
     device: tokens.DeviceParts | None = None
     language_code: str = ""
     stated: bool = False
+
+    @property
+    def comparable_user_agent(self) -> str | None:
+        """What a session's is compared with; None where there is none and the caller may not state its client."""
+        return self.user_agent if self.user_agent or self.stated else None

@@ -7,6 +7,8 @@ from typing import Final
 from twofold.v1 import account_pb2
 from twofold_server.domain.accounts import Accounts
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.email_changes import EmailChanges
+from twofold_server.domain.email_undos import EmailUndos
 from twofold_server.domain.owed_enrollments import EnrollmentOwed
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.passkey_sign_in import PasskeySignIns
@@ -15,7 +17,7 @@ from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sessions import SignedIn, demand_audience
 from twofold_server.domain.sign_in import SignIns
 from twofold_server.domain.sign_up import SignUps
-from twofold_server.domain.values import Handle, NewPassword, Password
+from twofold_server.domain.values import Handle, NewPassword, Password, SecondFactor
 from twofold_server.rpc import packing
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading
@@ -35,6 +37,8 @@ class AccountServicer:
         accounts: Accounts,
         phone_numbers: PhoneNumbers,
         pages: Pages,
+        email_changes: EmailChanges,
+        email_undos: EmailUndos,
     ) -> None:
         self._realms = realms
         self._sign_ups = sign_ups
@@ -43,6 +47,8 @@ class AccountServicer:
         self._accounts = accounts
         self._phone_numbers = phone_numbers
         self._pages = pages
+        self._email_changes = email_changes
+        self._email_undos = email_undos
 
     async def SignUp(self, request: account_pb2.SignUpRequest, call: Call) -> account_pb2.SignUpResponse:
         realm = await self._realms.get(call.realm)
@@ -172,6 +178,48 @@ class AccountServicer:
             tokens=packing.tokens(result.tokens),
             password_advice=packing.advice(advice),
         )
+
+    async def ChangeEmail(self, request: account_pb2.ChangeEmailRequest, call: Call) -> account_pb2.ChangeEmailResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            new_email = door.email("new_email")
+            client = door.client(call)
+        asked = await self._email_changes.change(realm, call.user, Origin(call.caller.name, client), new_email)
+        return account_pb2.ChangeEmailResponse(
+            expire_time=packing.timestamp(asked.expire_time), resend_time=packing.timestamp(asked.resend_time)
+        )
+
+    async def ConfirmEmailChange(
+        self, request: account_pb2.ConfirmEmailChangeRequest, call: Call
+    ) -> account_pb2.ConfirmEmailChangeResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            handle = door.handle("email_change_token")
+            client = door.client(call)
+        row, result = await self._email_changes.confirm(realm, call.user, Origin(call.caller.name, client), handle)
+        return account_pb2.ConfirmEmailChangeResponse(
+            account=packing.account(row, await self._phone_numbers.get(call.user)),
+            session=packing.session(result.session, result.session.session_id),
+            tokens=packing.tokens(result.tokens),
+        )
+
+    async def UndoEmailChange(
+        self, request: account_pb2.UndoEmailChangeRequest, call: Call
+    ) -> account_pb2.UndoEmailChangeResponse:
+        proof: Password | SecondFactor | None = None
+        with reading(request) as door:
+            handle = door.handle("undo_token")
+            match door.one_of("proof"):
+                case "password":
+                    proof = door.password()
+                case "second_factor":
+                    proof = door.second_factor(required=True)
+            client = door.client(call)
+        undone = await self._email_undos.undo(call.realms, handle, proof, Origin(call.caller.name, client))
+        response = account_pb2.UndoEmailChangeResponse(email_restored=undone.restored)
+        if undone.frozen_until is not None:
+            response.changes_frozen_until.FromDatetime(undone.frozen_until)
+        return response
 
     async def ChangePhoneNumber(
         self, request: account_pb2.ChangePhoneNumberRequest, call: Call

@@ -59,7 +59,8 @@ _random: Final = secrets.SystemRandom()
 _STREAM_SECONDS: Final = 86400.0
 _NOBODY_STATED: Final = ClientRule(stated=False, address_required=False, global_only=False)
 _STATED: Final = {
-    global_only: ClientRule(stated=True, address_required=True, global_only=global_only)
+    (required, global_only): ClientRule(stated=True, address_required=required, global_only=global_only)
+    for required in (False, True)
     for global_only in (False, True)
 }
 
@@ -199,8 +200,8 @@ class Passage:
             session=session,
             checked=checked,
             deadline=self._clock() + timedelta(seconds=min(seconds, 86400.0)),
-            client_rule=await self._client_rule(caller, realms, named, session)
-            if policy.takes_credential
+            client_rule=await self._client_rule(policy, caller, realms, named, session)
+            if policy.takes_credential or (policy.takes_client and request.HasField("client"))
             else _NOBODY_STATED,
             approver=approver,
         )
@@ -259,7 +260,12 @@ class Passage:
             raise lacking[-1] or SessionInvalid()
 
     async def _client_rule(
-        self, caller: Caller, realms: tuple[RealmId, ...], named: RealmId | None, session: ActiveSession | None
+        self,
+        policy: Policy,
+        caller: Caller,
+        realms: tuple[RealmId, ...],
+        named: RealmId | None,
+        session: ActiveSession | None,
     ) -> ClientRule:
         # Of a ticket's realm nothing is known yet: then it must be so in each realm that the ticket may belong to.
         scope = (named,) if named is not None else (session.realm_id,) if session is not None else realms
@@ -268,8 +274,8 @@ class Passage:
                 return _NOBODY_STATED
         for realm_id in scope:
             if (await self._realms.get(realm_id)).settings.global_addresses_only:
-                return _STATED[True]
-        return _STATED[False]
+                return _STATED[policy.takes_credential, True]
+        return _STATED[policy.takes_credential, False]
 
 
 async def _answer(method: Method, request: Message, call: Call) -> Message:

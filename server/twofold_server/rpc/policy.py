@@ -38,7 +38,8 @@ class Policy:
     """A method: how it is read, and who may call it.
 
     `requirements`: those that a session can meet; `without_session`: nothing need be proven; `tickets`: the fields of
-    the request any of which may stand for a session; `approver`: a paired phone's proof is demanded.
+    the request any of which may stand for a session; `approver`: a paired phone's proof is demanded; `takes_client`:
+    the request may state the end user's side.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Policy:
     approver: bool
     any_client: bool
     takes_credential: bool
+    takes_client: bool
     names_realm: bool
 
 
@@ -96,6 +98,7 @@ def policy_of(method: MethodDescriptor) -> Policy:
         approver=approver,
         any_client=access.any_client,
         takes_credential=access.takes_credential,
+        takes_client="client" in method.input_type.fields_by_name,
         names_realm="realm_id" in method.input_type.fields_by_name,
     )
 

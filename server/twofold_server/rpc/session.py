@@ -48,7 +48,9 @@ class SessionServicer:
         with reading(request) as door:
             refresh_token = door.refresh_token()
             audience = door.audience()
-        result = await self._sessions.refresh(call.realms, call.caller.name, refresh_token, audience)
+            client = door.client(call) if request.HasField("client") else None
+        user_agent = client.comparable_user_agent if client is not None else None
+        result = await self._sessions.refresh(call.realms, call.caller.name, refresh_token, audience, user_agent)
         return session_pb2.RefreshSessionResponse(
             session=packing.session(result.session, result.session.session_id), tokens=packing.tokens(result.tokens)
         )

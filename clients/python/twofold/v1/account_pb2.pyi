@@ -225,6 +225,66 @@ class ChangePasswordResponse(_message.Message):
     password_advice: PasswordAdvice
     def __init__(self, session: _Optional[_Union[_sign_in_pb2.Session, _Mapping]] = ..., tokens: _Optional[_Union[_sign_in_pb2.SessionTokens, _Mapping]] = ..., password_advice: _Optional[_Union[PasswordAdvice, _Mapping]] = ...) -> None: ...
 
+class ChangeEmailRequest(_message.Message):
+    __slots__ = ("new_email", "client")
+    NEW_EMAIL_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    new_email: str
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, new_email: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class ChangeEmailResponse(_message.Message):
+    __slots__ = ("expire_time", "resend_time")
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RESEND_TIME_FIELD_NUMBER: _ClassVar[int]
+    expire_time: _timestamp_pb2.Timestamp
+    resend_time: _timestamp_pb2.Timestamp
+    def __init__(self, expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., resend_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ConfirmEmailChangeRequest(_message.Message):
+    __slots__ = ("email_change_token", "client")
+    EMAIL_CHANGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    email_change_token: str
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, email_change_token: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class ConfirmEmailChangeResponse(_message.Message):
+    __slots__ = ("account", "session", "tokens")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    account: Account
+    session: _sign_in_pb2.Session
+    tokens: _sign_in_pb2.SessionTokens
+    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ..., session: _Optional[_Union[_sign_in_pb2.Session, _Mapping]] = ..., tokens: _Optional[_Union[_sign_in_pb2.SessionTokens, _Mapping]] = ...) -> None: ...
+
+class WithoutProof(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class UndoEmailChangeRequest(_message.Message):
+    __slots__ = ("undo_token", "without_proof", "password", "second_factor", "client")
+    UNDO_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_PROOF_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    undo_token: str
+    without_proof: WithoutProof
+    password: str
+    second_factor: _sign_in_pb2.SecondFactor
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, undo_token: _Optional[str] = ..., without_proof: _Optional[_Union[WithoutProof, _Mapping]] = ..., password: _Optional[str] = ..., second_factor: _Optional[_Union[_sign_in_pb2.SecondFactor, _Mapping]] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
+
+class UndoEmailChangeResponse(_message.Message):
+    __slots__ = ("email_restored", "changes_frozen_until")
+    EMAIL_RESTORED_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FROZEN_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    email_restored: bool
+    changes_frozen_until: _timestamp_pb2.Timestamp
+    def __init__(self, email_restored: bool = ..., changes_frozen_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ChangePhoneNumberRequest(_message.Message):
     __slots__ = ("phone_number", "client")
     PHONE_NUMBER_FIELD_NUMBER: _ClassVar[int]

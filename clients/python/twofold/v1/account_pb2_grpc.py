@@ -54,6 +54,21 @@ class AccountServiceStub(object):
                 request_serializer=twofold_dot_v1_dot_account__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=twofold_dot_v1_dot_account__pb2.ChangePasswordResponse.FromString,
                 )
+        self.ChangeEmail = channel.unary_unary(
+                '/twofold.v1.AccountService/ChangeEmail',
+                request_serializer=twofold_dot_v1_dot_account__pb2.ChangeEmailRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_account__pb2.ChangeEmailResponse.FromString,
+                )
+        self.ConfirmEmailChange = channel.unary_unary(
+                '/twofold.v1.AccountService/ConfirmEmailChange',
+                request_serializer=twofold_dot_v1_dot_account__pb2.ConfirmEmailChangeRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_account__pb2.ConfirmEmailChangeResponse.FromString,
+                )
+        self.UndoEmailChange = channel.unary_unary(
+                '/twofold.v1.AccountService/UndoEmailChange',
+                request_serializer=twofold_dot_v1_dot_account__pb2.UndoEmailChangeRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_account__pb2.UndoEmailChangeResponse.FromString,
+                )
         self.ChangePhoneNumber = channel.unary_unary(
                 '/twofold.v1.AccountService/ChangePhoneNumber',
                 request_serializer=twofold_dot_v1_dot_account__pb2.ChangePhoneNumberRequest.SerializeToString,
@@ -152,8 +167,50 @@ class AccountServiceServicer(object):
     def ChangePassword(self, request, context):
         """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeEmail(self, request, context):
+        """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+        before signs in, and a new call ends the link of the one before.
+
+        The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+        Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmEmailChange(self, request, context):
+        """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+        changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+        Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+        number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+        Codes of a second factor by e-mail go where they went.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+        token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+        Retry: not safe by itself; where an answer was lost, sign in with the new address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoEmailChange(self, request, context):
+        """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+        Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+        second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+        the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+        support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+        TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+        Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,8 +221,8 @@ class AccountServiceServicer(object):
 
         The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
         answer comes before the message is sent, and `delivery` tells if it never will be.
-        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-        codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+        five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
         Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -176,7 +233,8 @@ class AccountServiceServicer(object):
         """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
         verified before is told.
 
-        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+        CHANGES_FROZEN.
         Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -186,7 +244,8 @@ class AccountServiceServicer(object):
     def DeleteAccount(self, request, context):
         """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-        Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+        CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets SESSION_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -239,6 +298,21 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=twofold_dot_v1_dot_account__pb2.ChangePasswordRequest.FromString,
                     response_serializer=twofold_dot_v1_dot_account__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'ChangeEmail': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeEmail,
+                    request_deserializer=twofold_dot_v1_dot_account__pb2.ChangeEmailRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_account__pb2.ChangeEmailResponse.SerializeToString,
+            ),
+            'ConfirmEmailChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmEmailChange,
+                    request_deserializer=twofold_dot_v1_dot_account__pb2.ConfirmEmailChangeRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_account__pb2.ConfirmEmailChangeResponse.SerializeToString,
+            ),
+            'UndoEmailChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoEmailChange,
+                    request_deserializer=twofold_dot_v1_dot_account__pb2.UndoEmailChangeRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_account__pb2.UndoEmailChangeResponse.SerializeToString,
             ),
             'ChangePhoneNumber': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePhoneNumber,
@@ -391,6 +465,57 @@ class AccountService(object):
         return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/ChangePassword',
             twofold_dot_v1_dot_account__pb2.ChangePasswordRequest.SerializeToString,
             twofold_dot_v1_dot_account__pb2.ChangePasswordResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ChangeEmail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/ChangeEmail',
+            twofold_dot_v1_dot_account__pb2.ChangeEmailRequest.SerializeToString,
+            twofold_dot_v1_dot_account__pb2.ChangeEmailResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ConfirmEmailChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/ConfirmEmailChange',
+            twofold_dot_v1_dot_account__pb2.ConfirmEmailChangeRequest.SerializeToString,
+            twofold_dot_v1_dot_account__pb2.ConfirmEmailChangeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def UndoEmailChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.AccountService/UndoEmailChange',
+            twofold_dot_v1_dot_account__pb2.UndoEmailChangeRequest.SerializeToString,
+            twofold_dot_v1_dot_account__pb2.UndoEmailChangeResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

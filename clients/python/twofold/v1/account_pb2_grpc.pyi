@@ -97,8 +97,50 @@ class AccountServiceStub:
     ]
     """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
+    """
+
+    ChangeEmail: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ChangeEmailRequest,
+        twofold.v1.account_pb2.ChangeEmailResponse,
+    ]
+    """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+    before signs in, and a new call ends the link of the one before.
+
+    The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+    Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+    """
+
+    ConfirmEmailChange: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ConfirmEmailChangeRequest,
+        twofold.v1.account_pb2.ConfirmEmailChangeResponse,
+    ]
+    """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+    changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+    Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+    number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+    Codes of a second factor by e-mail go where they went.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+    token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+    Retry: not safe by itself; where an answer was lost, sign in with the new address.
+    """
+
+    UndoEmailChange: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.UndoEmailChangeRequest,
+        twofold.v1.account_pb2.UndoEmailChangeResponse,
+    ]
+    """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+    Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+    second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+    the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+    support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+    TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+    Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
     """
 
     ChangePhoneNumber: grpc.UnaryUnaryMultiCallable[
@@ -109,8 +151,8 @@ class AccountServiceStub:
 
     The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
     answer comes before the message is sent, and `delivery` tells if it never will be.
-    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-    codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+    five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
     Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
     """
 
@@ -121,7 +163,8 @@ class AccountServiceStub:
     """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
     verified before is told.
 
-    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+    CHANGES_FROZEN.
     Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
     """
 
@@ -131,7 +174,8 @@ class AccountServiceStub:
     ]
     """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+    CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets SESSION_ENDED.
     """
 
@@ -223,8 +267,50 @@ class AccountServiceAsyncStub:
     ]
     """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, the new password works or the old one does.
+    """
+
+    ChangeEmail: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ChangeEmailRequest,
+        twofold.v1.account_pb2.ChangeEmailResponse,
+    ]
+    """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+    before signs in, and a new call ends the link of the one before.
+
+    The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+    Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+    """
+
+    ConfirmEmailChange: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.ConfirmEmailChangeRequest,
+        twofold.v1.account_pb2.ConfirmEmailChangeResponse,
+    ]
+    """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+    changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+    Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+    number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+    Codes of a second factor by e-mail go where they went.
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+    token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+    Retry: not safe by itself; where an answer was lost, sign in with the new address.
+    """
+
+    UndoEmailChange: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.account_pb2.UndoEmailChangeRequest,
+        twofold.v1.account_pb2.UndoEmailChangeResponse,
+    ]
+    """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+    Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+    second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+    the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+    support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+    TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+    Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
     """
 
     ChangePhoneNumber: grpc.aio.UnaryUnaryMultiCallable[
@@ -235,8 +321,8 @@ class AccountServiceAsyncStub:
 
     The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
     answer comes before the message is sent, and `delivery` tells if it never will be.
-    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-    codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+    Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+    five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
     Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
     """
 
@@ -247,7 +333,8 @@ class AccountServiceAsyncStub:
     """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
     verified before is told.
 
-    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+    CHANGES_FROZEN.
     Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
     """
 
@@ -257,7 +344,8 @@ class AccountServiceAsyncStub:
     ]
     """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+    CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets SESSION_ENDED.
     """
 
@@ -363,8 +451,56 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.account_pb2.ChangePasswordResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ChangePasswordResponse]]:
         """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.
+        """
+
+    @abc.abstractmethod
+    def ChangeEmail(
+        self,
+        request: twofold.v1.account_pb2.ChangeEmailRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.ChangeEmailResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ChangeEmailResponse]]:
+        """Mails a link to a new address. The account's address changes when ConfirmEmailChange brings the link's token back; until then the one
+        before signs in, and a new call ends the link of the one before.
+
+        The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+        Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
+        """
+
+    @abc.abstractmethod
+    def ConfirmEmailChange(
+        self,
+        request: twofold.v1.account_pb2.ConfirmEmailChangeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.ConfirmEmailChangeResponse, collections.abc.Awaitable[twofold.v1.account_pb2.ConfirmEmailChangeResponse]]:
+        """Sets the address that a link was mailed to, with the token of the link, in a session of the account that asked for it: the mailbox alone
+        changes nobody's address. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
+
+        Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link. Every address and
+        number that was verified before is told; the address that goes gets a link by which UndoEmailChange takes the change back for 7 days.
+        Codes of a second factor by e-mail go where they went.
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, TICKET_NOT_FOUND (unknown, expired, used or replaced
+        token, another account's, one of before a change of the account, or the address has got an account meanwhile), CHANGED_MEANWHILE.
+        Retry: not safe by itself; where an answer was lost, sign in with the new address.
+        """
+
+    @abc.abstractmethod
+    def UndoEmailChange(
+        self,
+        request: twofold.v1.account_pb2.UndoEmailChangeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.account_pb2.UndoEmailChangeResponse, collections.abc.Awaitable[twofold.v1.account_pb2.UndoEmailChangeResponse]]:
+        """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
+
+        Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
+        second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
+        the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
+        support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
+        TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
+        Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
         """
 
     @abc.abstractmethod
@@ -377,8 +513,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
 
         The number must be one that can receive text messages: INVALID_FIELDS tells what it is instead (a landline, premium-rate, ...). The
         answer comes before the message is sent, and `delivery` tells if it never will be.
-        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, RESEND_TOO_SOON (within 60 s of the last code, or after five wrong
-        codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last code, or after
+        five wrong codes until that code expires; its metadata `delivery_state` and `delivery_reason` tell what became of the last message).
         Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
         """
 
@@ -391,7 +527,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         """Sets the phone number that a code was sent to, with that code, in the session that asked for it. Every address and number that was
         verified before is told.
 
-        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token, another session, or five wrong codes), INVALID_CODE,
+        CHANGES_FROZEN.
         Retry: never on its own, each wrong code counts; where an answer was lost, GetAccount shows the number.
         """
 
@@ -403,7 +540,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.account_pb2.DeleteAccountResponse, collections.abc.Awaitable[twofold.v1.account_pb2.DeleteAccountResponse]]:
         """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
-        Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
+        CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets SESSION_ENDED.
         """
 

@@ -88,8 +88,8 @@ class RecoveryServiceServicer(object):
         account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
         enrolled is still owed at the next sign-in.
 
-        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED.
-        A password that is refused as INVALID_FIELDS burns no link.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN. A password that is refused as INVALID_FIELDS burns no link.
         Retry: never on its own; where an answer was lost, the new password works or the link still does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -114,7 +114,7 @@ class RecoveryServiceServicer(object):
         the recovery can be cancelled.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-        RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
         Retry: never on its own; where an answer was lost, begin again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -142,7 +142,7 @@ class RecoveryServiceServicer(object):
         Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
         account locked.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
-        INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+        CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
         Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
         will not.
         """

@@ -50,8 +50,8 @@ class RecoveryServiceStub:
     account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
     enrolled is still owed at the next sign-in.
 
-    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED.
-    A password that is refused as INVALID_FIELDS burns no link.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN. A password that is refused as INVALID_FIELDS burns no link.
     Retry: never on its own; where an answer was lost, the new password works or the link still does.
     """
 
@@ -76,7 +76,7 @@ class RecoveryServiceStub:
     the recovery can be cancelled.
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-    RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
     Retry: never on its own; where an answer was lost, begin again.
     """
 
@@ -104,7 +104,7 @@ class RecoveryServiceStub:
     Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
     account locked.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
-    INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+    CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
     Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
     will not.
     """
@@ -152,8 +152,8 @@ class RecoveryServiceAsyncStub:
     account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
     enrolled is still owed at the next sign-in.
 
-    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED.
-    A password that is refused as INVALID_FIELDS burns no link.
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN. A password that is refused as INVALID_FIELDS burns no link.
     Retry: never on its own; where an answer was lost, the new password works or the link still does.
     """
 
@@ -178,7 +178,7 @@ class RecoveryServiceAsyncStub:
     the recovery can be cancelled.
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-    RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
     Retry: never on its own; where an answer was lost, begin again.
     """
 
@@ -206,7 +206,7 @@ class RecoveryServiceAsyncStub:
     Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
     account locked.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
-    INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+    CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
     Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
     will not.
     """
@@ -258,8 +258,8 @@ class RecoveryServiceServicer(metaclass=abc.ABCMeta):
         account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
         enrolled is still owed at the next sign-in.
 
-        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED.
-        A password that is refused as INVALID_FIELDS burns no link.
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN. A password that is refused as INVALID_FIELDS burns no link.
         Retry: never on its own; where an answer was lost, the new password works or the link still does.
         """
 
@@ -288,7 +288,7 @@ class RecoveryServiceServicer(metaclass=abc.ABCMeta):
         the recovery can be cancelled.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-        RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
         Retry: never on its own; where an answer was lost, begin again.
         """
 
@@ -320,7 +320,7 @@ class RecoveryServiceServicer(metaclass=abc.ABCMeta):
         Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
         account locked.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
-        INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+        CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
         Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
         will not.
         """

@@ -25,12 +25,14 @@ REVOCATION_KIND_SIGNING_KEY: RevocationKind
 REVOCATION_KIND_REALM: RevocationKind
 
 class RefreshSessionRequest(_message.Message):
-    __slots__ = ("refresh_token", "audience")
+    __slots__ = ("refresh_token", "audience", "client")
     REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
     AUDIENCE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
     refresh_token: str
     audience: str
-    def __init__(self, refresh_token: _Optional[str] = ..., audience: _Optional[str] = ...) -> None: ...
+    client: _sign_in_pb2.ClientContext
+    def __init__(self, refresh_token: _Optional[str] = ..., audience: _Optional[str] = ..., client: _Optional[_Union[_sign_in_pb2.ClientContext, _Mapping]] = ...) -> None: ...
 
 class RefreshSessionResponse(_message.Message):
     __slots__ = ("session", "tokens")

@@ -84,7 +84,8 @@ class SessionServiceServicer(object):
         """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
         Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
-        changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+        changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended),
+        SESSION_USER_AGENT_CHANGED (`client` states another User-Agent than the session's, and the realm's `session_user_agent` is `end`).
         Retry: safe; the same token within 10 s of its first use gets the same successor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -105,7 +106,7 @@ class SessionServiceServicer(object):
     def StepUp(self, request, context):
         """Renews a proof on a live session: the password at once, or a second factor through a challenge and FinishChallenge.
 
-        Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, SESSION_USER_AGENT_CHANGED, CHANGED_MEANWHILE.
         Retry: never on its own, a wrong password counts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,8 @@ class SessionServiceStub:
     """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
     Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
-    changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+    changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended),
+    SESSION_USER_AGENT_CHANGED (`client` states another User-Agent than the session's, and the realm's `session_user_agent` is `end`).
     Retry: safe; the same token within 10 s of its first use gets the same successor.
     """
 
@@ -57,7 +58,7 @@ class SessionServiceStub:
     ]
     """Renews a proof on a live session: the password at once, or a second factor through a challenge and FinishChallenge.
 
-    Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, SESSION_USER_AGENT_CHANGED, CHANGED_MEANWHILE.
     Retry: never on its own, a wrong password counts.
     """
 
@@ -138,7 +139,8 @@ class SessionServiceAsyncStub:
     """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
     Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
-    changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+    changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended),
+    SESSION_USER_AGENT_CHANGED (`client` states another User-Agent than the session's, and the realm's `session_user_agent` is `end`).
     Retry: safe; the same token within 10 s of its first use gets the same successor.
     """
 
@@ -159,7 +161,7 @@ class SessionServiceAsyncStub:
     ]
     """Renews a proof on a live session: the password at once, or a second factor through a challenge and FinishChallenge.
 
-    Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+    Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, SESSION_USER_AGENT_CHANGED, CHANGED_MEANWHILE.
     Retry: never on its own, a wrong password counts.
     """
 
@@ -242,7 +244,8 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         """Exchanges a refresh token for a new one and a new access token. Durable before it answers.
 
         Reasons: SESSION_INVALID (malformed), SESSION_ENDED (forged, issued to another caller, signed out, revoked, expired, or the account
-        changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended).
+        changed since: which one is not told), SESSION_REUSED (an old token, so somebody else holds a copy: the session has just been ended),
+        SESSION_USER_AGENT_CHANGED (`client` states another User-Agent than the session's, and the realm's `session_user_agent` is `end`).
         Retry: safe; the same token within 10 s of its first use gets the same successor.
         """
 
@@ -267,7 +270,7 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.session_pb2.StepUpResponse, collections.abc.Awaitable[twofold.v1.session_pb2.StepUpResponse]]:
         """Renews a proof on a live session: the password at once, or a second factor through a challenge and FinishChallenge.
 
-        Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS, TWO_FACTOR_NOT_ENROLLED, SESSION_USER_AGENT_CHANGED, CHANGED_MEANWHILE.
         Retry: never on its own, a wrong password counts.
         """
 

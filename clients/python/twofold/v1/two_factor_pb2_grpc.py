@@ -125,7 +125,8 @@ class TwoFactorServiceServicer(object):
 
         In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
         used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+        CHANGES_FROZEN.
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -139,7 +140,7 @@ class TwoFactorServiceServicer(object):
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -167,7 +168,7 @@ class TwoFactorServiceServicer(object):
     def RemoveFactor(self, request, context):
         """Removes one factor of several.
 
-        Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+        Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -179,7 +180,7 @@ class TwoFactorServiceServicer(object):
         and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -189,7 +190,7 @@ class TwoFactorServiceServicer(object):
     def GenerateBackupCodes(self, request, context):
         """Makes ten new backup codes and ends the old ones.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: not on its own; a repeat makes other codes, and the newest are good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -219,7 +220,7 @@ class TwoFactorServiceServicer(object):
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
         INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-        for StepUp also SESSION_ENDED and SESSION_REUSED.
+        for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -44,7 +44,8 @@ class TwoFactorServiceStub:
 
     In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
     used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+    CHANGES_FROZEN.
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
@@ -58,7 +59,7 @@ class TwoFactorServiceStub:
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
     APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -86,7 +87,7 @@ class TwoFactorServiceStub:
     ]
     """Removes one factor of several.
 
-    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
     """
 
@@ -98,7 +99,7 @@ class TwoFactorServiceStub:
     and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
@@ -108,7 +109,7 @@ class TwoFactorServiceStub:
     ]
     """Makes ten new backup codes and ends the old ones.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; a repeat makes other codes, and the newest are good.
     """
 
@@ -138,7 +139,7 @@ class TwoFactorServiceStub:
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-    for StepUp also SESSION_ENDED and SESSION_REUSED.
+    for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
     """
 
@@ -236,7 +237,8 @@ class TwoFactorServiceAsyncStub:
 
     In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
     used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
-    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+    Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+    CHANGES_FROZEN.
     Retry: safe; a repeat makes a new key or code and ends the one before.
     """
 
@@ -250,7 +252,7 @@ class TwoFactorServiceAsyncStub:
     The code is spent: it does not sign in as well. The session has proven two factors from here on.
     Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
     APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+    FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
     """
 
@@ -278,7 +280,7 @@ class TwoFactorServiceAsyncStub:
     ]
     """Removes one factor of several.
 
-    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+    Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
     """
 
@@ -290,7 +292,7 @@ class TwoFactorServiceAsyncStub:
     and every device's trust; this session goes on with the tokens that are returned.
 
     Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+    INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
     """
 
@@ -300,7 +302,7 @@ class TwoFactorServiceAsyncStub:
     ]
     """Makes ten new backup codes and ends the old ones.
 
-    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+    Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
     Retry: not on its own; a repeat makes other codes, and the newest are good.
     """
 
@@ -330,7 +332,7 @@ class TwoFactorServiceAsyncStub:
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
     INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-    for StepUp also SESSION_ENDED and SESSION_REUSED.
+    for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
     Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
     """
 
@@ -432,7 +434,8 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
 
         In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
         used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
-        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago).
+        Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
+        CHANGES_FROZEN.
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
 
@@ -448,7 +451,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGED_MEANWHILE.
+        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
 
@@ -482,7 +485,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.RemoveFactorResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.RemoveFactorResponse]]:
         """Removes one factor of several.
 
-        Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGED_MEANWHILE.
+        Reasons: FACTOR_NOT_FOUND, LAST_FACTOR (use DisableTwoFactor), CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: not on its own; once removed, a repeat gets FACTOR_NOT_FOUND.
         """
 
@@ -496,7 +499,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
         and every device's trust; this session goes on with the tokens that are returned.
 
         Reasons: TWO_FACTOR_NOT_ENROLLED, SECOND_FACTOR_KEPT (the realm forbids it; nothing is counted), SECOND_FACTOR_REQUIRED,
-        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGED_MEANWHILE.
+        INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: never on its own; once done, a repeat gets TWO_FACTOR_NOT_ENROLLED.
         """
 
@@ -508,7 +511,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.two_factor_pb2.GenerateBackupCodesResponse, collections.abc.Awaitable[twofold.v1.two_factor_pb2.GenerateBackupCodesResponse]]:
         """Makes ten new backup codes and ends the old ones.
 
-        Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGED_MEANWHILE.
+        Reasons: TWO_FACTOR_NOT_ENROLLED, CHANGES_FROZEN, CHANGED_MEANWHILE.
         Retry: not on its own; a repeat makes other codes, and the newest are good.
         """
 
@@ -542,7 +545,7 @@ class TwoFactorServiceServicer(metaclass=abc.ABCMeta):
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used challenge, wrong binding, five wrong codes, or the account changed),
         INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS; with `push` APPROVAL_PENDING and APPROVAL_NOT_FOUND (denied, expired or never asked);
-        for StepUp also SESSION_ENDED and SESSION_REUSED.
+        for StepUp also SESSION_ENDED, SESSION_REUSED and SESSION_USER_AGENT_CHANGED.
         Retry: the same challenge and code within 10 s get the same session again; later TICKET_NOT_FOUND. Clients do not retry by themselves.
         """
 

@@ -1,0 +1,269 @@
+"""A change of address taken back, by the link that the address before was mailed.
+
+The link alone protects: it freezes changes and ends sessions. The address comes back only with the account's password
+or a code, since whoever keeps an old mailbox must not take the account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from uuid_utils.compat import uuid7
+
+from twofold_server.crypto.keyring import Keyring
+from twofold_server.db import accounts as db_accounts
+from twofold_server.db import attempts as db_attempts
+from twofold_server.db import email_changes as db_email_changes
+from twofold_server.db import events as db_events
+from twofold_server.db import tickets as db_tickets
+from twofold_server.db.accounts import EmailTaken, LockedAccount
+from twofold_server.db.attempts import Proofs
+from twofold_server.db.pool import Connection, Pool, transaction
+from twofold_server.db.tickets import Ticket
+from twofold_server.db.verdicts import Code
+from twofold_server.domain.attempts import UNKNOWN, Budget, Origin, budget_of, demand_network, hour_of, refusal
+from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.destinations import Told
+from twofold_server.domain.email_changes import UNDO, opened
+from twofold_server.domain.errors import (
+    ChangedMeanwhile,
+    EmailInUse,
+    InvalidCredentials,
+    InvalidSecondFactor,
+    TicketNotFound,
+    TwofoldError,
+)
+from twofold_server.domain.factors import Factors
+from twofold_server.domain.messages import MessageKind
+from twofold_server.domain.passwords import Passwords
+from twofold_server.domain.proofs import judge_code
+from twofold_server.domain.realms import Realm, Realms
+from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.values import BackupCode, EmailAddress, Handle, Password, RealmId, SecondFactor
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What came of it: the address is back, or changes are frozen until a time."""
+
+    restored: bool
+    frozen_until: datetime | None = None
+
+
+class EmailUndos:
+    """Takes changes of address back."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        keyring: Keyring,
+        passwords: Passwords,
+        factors: Factors,
+        realms: Realms,
+        log: SecurityLog,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._keyring = keyring
+        self._passwords = passwords
+        self._factors = factors
+        self._realms = realms
+        self._log = log
+        self._clock = clock
+
+    async def undo(
+        self, realm_ids: tuple[RealmId, ...], handle: Handle, proof: Password | SecondFactor | None, origin: Origin
+    ) -> Undone:
+        """Freeze the account's changes and end its sessions; with a right proof, bring the address before back instead.
+
+        The link works until it has brought the address back; freezing is done once. A proof is judged on the account as
+        it is now, in the counts of unknown devices. Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor,
+        TooManyAttempts, EmailInUse, ChangedMeanwhile, Overloaded.
+        """
+        ticket = await db_tickets.peek(
+            self._pool, realm_ids=list(realm_ids), purpose=UNDO, handle_hash=handle.hash, now=self._clock()
+        )
+        if ticket is None or ticket.account_id is None:
+            raise TicketNotFound(field="undo_token")
+        realm = await self._realms.get(RealmId(ticket.realm_id))
+        if proof is None:
+            async with transaction(self._pool) as tx:
+                return await self._freeze(tx, realm, ticket, handle, origin)
+        found, right = await self._looked_at(realm, ticket, proof, origin)
+        try:
+            async with transaction(self._pool) as tx:
+                refused = await self._judge(tx, realm, ticket, handle, found, right, origin)
+        except EmailTaken:
+            raise EmailInUse from None
+        # After the commit: a wrong proof must stay counted.
+        if refused is not None:
+            raise refused
+        return Undone(restored=True)
+
+    async def _looked_at(
+        self, realm: Realm, ticket: Ticket, proof: Password | SecondFactor, origin: Origin
+    ) -> tuple[Proofs, bool | Code]:
+        """The slow part: whether the password is right, or what the code matches."""
+        assert ticket.account_id is not None
+        now = self._clock()
+        found = await db_attempts.read(
+            self._pool,
+            realm_id=realm.realm_id,
+            account_id=ticket.account_id,
+            # The change ended every device but the one that made it.
+            device_id=None,
+            slot=proof.slot if isinstance(proof, BackupCode) else None,
+            network=origin.client.network,
+            hour=hour_of(now),
+        )
+        if found is None:
+            raise TicketNotFound(field="undo_token")
+        demand_network(realm, origin.client, found.network_failures, now)
+        if not isinstance(proof, Password):
+            code_budget = budget_of(found, proof.kind)
+            if code_budget is not None and not code_budget.is_open(UNKNOWN, realm, now):
+                raise refusal(realm, code_budget.wait_until[UNKNOWN - 1], now)
+            return found, await self._factors.verify(realm, found, proof, known_device=False)
+        budget = Budget(found.failures, found.wait_until)
+        if not budget.is_open(UNKNOWN, realm, now):
+            raise refusal(realm, budget.wait_until[UNKNOWN - 1], now)
+        stored = self._passwords.open(realm.realm_id, ticket.account_id, found.hash)
+        return found, await self._passwords.verify(stored, proof, account=str(ticket.account_id))
+
+    async def _judge(
+        self,
+        tx: Connection,
+        realm: Realm,
+        ticket: Ticket,
+        handle: Handle,
+        found: Proofs,
+        right: bool | Code,
+        origin: Origin,
+    ) -> TwofoldError | None:
+        """Judge in the order ticket, account, password, code; an error that is returned is committed with its count."""
+        account = await self._spent(tx, realm, ticket, handle)
+        if account.epoch != found.epoch:
+            raise ChangedMeanwhile
+        now = self._clock()
+        if isinstance(right, Code):
+            error = await judge_code(realm, found.account_id, right, tx, UNKNOWN, now)
+        else:
+            error = await self._judge_password(tx, realm, found, account, right, now)
+        if error is None:
+            await self._restore(tx, realm, ticket, origin, now)
+            return None
+        await db_tickets.unspend(tx, realm_id=realm.realm_id, ticket_id=ticket.ticket_id, attempt=False)
+        if isinstance(error, InvalidCredentials | InvalidSecondFactor):
+            await db_attempts.count_network(tx, realm.realm_id, origin.client.network, hour_of(now))
+            secret = "code" if isinstance(right, Code) else "password"
+            await self._event(tx, ticket, origin, "proof_failed", {"known_device": False, "secret": secret})
+        return error
+
+    async def _judge_password(
+        self, tx: Connection, realm: Realm, found: Proofs, account: LockedAccount, right: bool, now: datetime
+    ) -> TwofoldError | None:
+        budget = Budget(account.failures, account.wait_until)
+        if not budget.is_open(UNKNOWN, realm, now):
+            return refusal(realm, budget.wait_until[UNKNOWN - 1], now)
+        counts = budget.cleared(UNKNOWN, realm) if right else budget.counted(UNKNOWN, realm, now)
+        if counts is not None:
+            await db_accounts.set_password_budget(tx, realm.realm_id, found.account_id, *counts)
+        return None if right else InvalidCredentials()
+
+    async def _restore(self, tx: Connection, realm: Realm, ticket: Ticket, origin: Origin, now: datetime) -> None:
+        assert ticket.account_id is not None
+        before = EmailAddress.parse(opened(self._keyring, ticket))
+        told = await self._log.destinations(tx, realm, ticket.account_id)
+        await self._end_all(tx, realm, ticket, now)
+        await db_email_changes.set_email(
+            tx, realm.realm_id, ticket.account_id, email=before.text, email_key=before.key, now=now
+        )
+        # Those of later changes, whose links went to mailboxes that the account should never have had.
+        await db_email_changes.end_later_links(tx, realm.realm_id, ticket.account_id, ticket.ticket_id, UNDO, now)
+        others = [address for address in told.emails if address.key != before.key]
+        await self._record(
+            tx,
+            realm,
+            ticket,
+            origin,
+            "email_restored",
+            MessageKind.EMAIL_RESTORED,
+            Told([before, *others], told.numbers, told.language),
+        )
+
+    async def _freeze(self, tx: Connection, realm: Realm, ticket: Ticket, handle: Handle, origin: Origin) -> Undone:
+        assert ticket.account_id is not None
+        await self._spent(tx, realm, ticket, handle)
+        # The link is still worth its other use.
+        await db_tickets.unspend(tx, realm_id=realm.realm_id, ticket_id=ticket.ticket_id, attempt=False)
+        now = self._clock()
+        until = await db_email_changes.freeze(tx, realm.realm_id, ticket.account_id, ticket.expire_time)
+        if until is None:
+            # Done before: whoever keeps the link can't end the user's sessions again and again.
+            until = await db_email_changes.frozen_until(tx, realm.realm_id, ticket.account_id)
+            return Undone(restored=False, frozen_until=until)
+        await self._end_all(tx, realm, ticket, now)
+        told = await self._log.destinations(tx, realm, ticket.account_id)
+        await self._record(tx, realm, ticket, origin, "changes_frozen", MessageKind.CHANGES_FROZEN, told)
+        return Undone(restored=False, frozen_until=until)
+
+    async def _spent(self, tx: Connection, realm: Realm, ticket: Ticket, handle: Handle) -> LockedAccount:
+        """Spend the ticket and lock its account. Raises TicketNotFound, where support has locked the account too."""
+        assert ticket.account_id is not None
+        spent = await db_tickets.spend(
+            tx,
+            realm_id=realm.realm_id,
+            ticket_id=ticket.ticket_id,
+            handle_hash=handle.hash,
+            binding_hash=None,
+            now=self._clock(),
+        )
+        account = await db_accounts.lock(tx, realm.realm_id, ticket.account_id) if spent else None
+        if account is None or account.state != "active":
+            raise TicketNotFound(field="undo_token")
+        return account
+
+    async def _end_all(self, tx: Connection, realm: Realm, ticket: Ticket, now: datetime) -> None:
+        assert ticket.account_id is not None
+        await db_accounts.raise_epoch(
+            tx,
+            realm.realm_id,
+            ticket.account_id,
+            second_factor=None,
+            keep_device=None,
+            revocation_id=uuid7(),
+            revocation_expire=now + REVOCATION_LIFE,
+            now=now,
+        )
+
+    async def _record(
+        self,
+        tx: Connection,
+        realm: Realm,
+        ticket: Ticket,
+        origin: Origin,
+        event: str,
+        notice: MessageKind,
+        told: Told,
+    ) -> None:
+        assert ticket.account_id is not None
+        await self._event(tx, ticket, origin, event, {})
+        account = await db_accounts.get(tx, realm.realm_id, ticket.account_id)
+        params = {**origin.personal, "name": account.display_name if account is not None else ""}
+        await self._log.tell(tx, realm, ticket.account_id, notice, told=told, params=params)
+
+    async def _event(
+        self, tx: Connection, ticket: Ticket, origin: Origin, kind: str, details: dict[str, object]
+    ) -> None:
+        await db_events.write(
+            tx,
+            event_id=uuid7(),
+            realm_id=ticket.realm_id,
+            account_id=ticket.account_id,
+            kind=kind,
+            client_id=origin.client_id,
+            now=self._clock(),
+            details=details,
+            personal=origin.personal,
+        )
