@@ -19,6 +19,7 @@ from twofold_server.domain.approval_watch import ApprovalWatch
 from twofold_server.domain.approvals import Approvals
 from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
+from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
@@ -47,6 +48,7 @@ from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import Sending
 from twofold_server.domain.sessions import Sessions, SessionTokens
 from twofold_server.domain.sign_in import SignIns
+from twofold_server.domain.sign_in_hints import SignInHints
 from twofold_server.domain.sign_up import SignUps
 from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
@@ -54,6 +56,7 @@ from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
 from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
 from twofold_server.jobs import PendingRecoveries, Retention
+from twofold_server.outside import breached_passwords, site_verify
 from twofold_server.rpc.account import AccountServicer
 from twofold_server.rpc.recovery import RecoveryServicer
 from twofold_server.rpc.session import SessionServicer
@@ -76,6 +79,7 @@ class Services:
     tokens: CheckedTokens
     signing_keys: SigningKeys
     revocations: Revocations
+    captchas: Captchas
     outbox: OutboxWorker
     recovery_effects: RecoveryEffects
     contract: Mapping[ServiceDescriptor, object]
@@ -92,7 +96,8 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     log = SecurityLog(keyring, messages, text_messages, clock)
     pages = Pages(keyring)
 
-    passwords = Passwords(pool, keyring, engine)
+    captchas = Captchas(pool, keyring, site_verify(settings), clock)
+    passwords = Passwords(pool, keyring, engine, breached_passwords(settings))
     factors = Factors(keyring, engine, clock)
     proofs = SessionProofs(pool, passwords, factors, clock)
     signing_keys = SigningKeys(pool, keyring, clock)
@@ -100,8 +105,8 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
 
     revocations = Revocations(pool, clock, on_signing_key=signing_keys.read_again)
     sessions = Sessions(pool, realms, signing_keys, tokens, messages, clock)
-    sign_ups = SignUps(pool, keyring, passwords, realms, messages, clock)
-    sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, clock)
+    sign_ups = SignUps(pool, keyring, passwords, realms, messages, captchas, clock)
+    sign_ins = SignIns(pool, keyring, passwords, factors, tokens, messages, captchas, clock)
     passkeys = PasskeySignIns(pool, keyring, engine, tokens, messages, clock)
     sending = Sending(pool, keyring, messages, text_messages, clock)
     challenges = Challenges(pool, keyring, factors, realms, tokens, messages, sending, clock)
@@ -119,10 +124,11 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
-    resets = PasswordResets(pool, keyring, passwords, realms, tokens, messages, log, clock)
+    hints = SignInHints(pool, keyring, messages, captchas, clock)
+    resets = PasswordResets(pool, keyring, passwords, realms, tokens, messages, log, captchas, clock)
     gate = PasswordGate(pool, keyring, passwords, tokens, clock)
     effects = RecoveryEffects(pool, keyring, realms, log, clock)
-    recoveries = TwoFactorRecoveries(pool, keyring, gate, realms, messages, log, effects, clock)
+    recoveries = TwoFactorRecoveries(pool, keyring, gate, realms, messages, log, effects, captchas, clock)
     recovery_codes = RecoveryCodes(pool, keyring, realms, tokens, sending, effects, clock)
 
     templates = Templates(settings.mail_templates_directory)
@@ -148,7 +154,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             clock=clock,
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
-        RecoveryServicer(realms, resets, recoveries, recovery_codes, effects),
+        RecoveryServicer(realms, resets, recoveries, recovery_codes, effects, captchas, hints),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
@@ -160,6 +166,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         CheckedTokens(realms, signing_keys, revocations, clock),
         signing_keys,
         revocations,
+        captchas,
         outbox,
         effects,
         contract,

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX: Final = "TWOFOLD_"
+FILE_SCHEME: Final = "file:"
 
 _MAKE_KEY: Final = (
     "set TWOFOLD_MASTER_KEY_FILE to a file of mode 0600 that holds what `twofold-server keys generate` prints"
@@ -171,6 +172,30 @@ class Settings(BaseSettings):
         Path | None, Field(description="PEM certificates that vouch for the called, in place of the system's.")
     ] = None
 
+    # CAPTCHAs and breached passwords
+    captcha_secrets: Annotated[
+        dict[str, SecretStr],
+        Field(
+            description="Secrets for the realms' captcha_site_key, as JSON: {site key: secret}. Removed once read. "
+            "Default: none, as the built-in CAPTCHA needs none."
+        ),
+    ] = {}
+    captcha_endpoints: Annotated[
+        dict[Literal["hcaptcha", "turnstile", "recaptcha"], str],
+        Field(description="Other URLs of siteverify, as JSON: {provider: URL}. Default: the providers' own."),
+    ] = {}
+    breached_passwords: Annotated[
+        str,
+        Field(
+            description="Where new passwords are looked up: `off`, `file:/path` (sorted lines HASH:COUNT, SHA-1 hex) "
+            "or a URL that speaks the range protocol, such as https://api.pwnedpasswords.com/range. Default: off."
+        ),
+    ] = "off"
+    breached_passwords_when_down: Annotated[
+        Literal["open", "closed"] | None,
+        Field(description="While that list can't be asked: open takes new passwords, closed none. Demanded with it."),
+    ] = None
+
     # Hashing
     argon2_memory_kib: Annotated[
         int, Field(ge=8, le=65536, description="KiB for one hash. Default 19456 (OWASP); ceiling 64 MiB.")
@@ -240,6 +265,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an https URL without a final slash, query or fragment")
         return value
 
+    @field_validator("breached_passwords")
+    @classmethod
+    def _is_list(cls, value: str) -> str:
+        if value != "off" and not value.startswith((FILE_SCHEME, "https://", "http://")):
+            raise ValueError("must be off, file:/path or an https URL")
+        return value
+
     @field_validator("master_key_file", "tls_key_file")
     @classmethod
     def _is_private(cls, value: Path | None) -> Path | None:
@@ -275,6 +307,8 @@ class Settings(BaseSettings):
             raise ValueError("TWOFOLD_SMTP_HOST needs TWOFOLD_MAIL_FROM")
         if self.smtp_fallback_urls and self.smtp_host is None:
             raise ValueError("TWOFOLD_SMTP_FALLBACK_URLS needs TWOFOLD_SMTP_HOST")
+        if self.breached_passwords != "off" and self.breached_passwords_when_down is None:
+            raise ValueError("TWOFOLD_BREACHED_PASSWORDS needs TWOFOLD_BREACHED_PASSWORDS_WHEN_DOWN: open or closed")
         self._demand_sms_providers()
         if (self.push_hook_url is None) != (self.push_hook_key is None):
             raise ValueError("TWOFOLD_PUSH_HOOK_URL and TWOFOLD_PUSH_HOOK_KEY go together")
@@ -354,6 +388,7 @@ _SECRETS: Final = (
     "TWOFOLD_SMS_GATEWAY_KEY",
     "TWOFOLD_TWILIO_AUTH_TOKEN",
     "TWOFOLD_PUSH_HOOK_KEY",
+    "TWOFOLD_CAPTCHA_SECRETS",
     "TWOFOLD_DATABASE_URL",
     "DATABASE_URL",
 )

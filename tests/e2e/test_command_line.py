@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.authority import Authority
 from tests.e2e.program import Ended, development, environment, run
+from tests.service import Service
 from twofold_server.settings import Settings
 
 
@@ -172,3 +173,22 @@ async def test_callers(database: str, tmp_path: Path) -> None:
     ):
         refusal(await run(settings, "caller", *arguments))
     assert (await run(settings, "caller", "add", "api", "--realm", "default", "--role", "king")).code == 2
+
+
+async def test_resources(service: Service, database: str, tmp_path: Path) -> None:
+    """What an account owns is noted, listed and forgotten by name; what can't be is refused in a line."""
+    settings = development(database, tmp_path)
+    user = await service.new_user()
+    added = await run(settings, "resource", "add", "default", "Shop  example.org", user.email.upper())
+    assert (added.code, added.out) == (0, "added Shop  example.org\n"), added
+    listed = await run(settings, "resource", "list")
+    assert listed.out == f"Shop  example.org\t{user.email}\n"
+    for arguments, named in (
+        (("add", "default", "shop EXAMPLE.org", user.email), "of that name already"),
+        (("add", "default", "another", "nobody@example.org"), "no account of that address"),
+        (("add", "default", "", user.email), "Required."),
+        (("remove", "default", "another"), "no resource of that name"),
+    ):
+        assert named in refusal(await run(settings, "resource", *arguments)), arguments
+    removed = await run(settings, "resource", "remove", "default", "shop example.org")
+    assert (removed.code, (await run(settings, "resource", "list")).out) == (0, "")

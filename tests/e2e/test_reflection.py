@@ -28,7 +28,7 @@ async def test_services_are_listed(program: Program) -> None:
     """A tool finds every service of the contract, and health."""
     answer = await _ask(program, Request(list_services="*"))
     names = {service.name for service in answer.list_services_response.service}
-    assert {f"twofold.v1.{name}Service" for name in ("Account", "TwoFactor", "Session")} < names
+    assert {f"twofold.v1.{name}Service" for name in ("Account", "TwoFactor", "Session", "Recovery")} < names
     assert "grpc.health.v1.Health" in names
 
 

@@ -218,6 +218,22 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
         case "user_agent":
             # One reader for all: elsewhere the worst two, as each success needs a new request.
             return [hostile for hostile in _common(FINE) if hostile.label in {"long", "nul"}]
+        case "captcha" if method.endswith(("RequestSignInHint", "BeginTwoFactorRecovery")):
+            wrong = frozenset({"CAPTCHA_INVALID"})
+            return [
+                *_common(BAD, empty=frozenset({"CAPTCHA_REQUIRED"})),
+                Hostile("truncated", own[:-8], wrong), Hostile("no object", "W10=", wrong),
+                Hostile("deep", "W1tb" * 2000, wrong), Hostile("too long", "x" * 8193, BAD),
+                *(Hostile(label, token, wrong) for label, token in bag.items()),
+            ]  # fmt: skip
+        case "captcha":
+            # Looked at nowhere else: as each success needs a new request, one stands for all that is of its form.
+            return [*_common(BAD, empty=FINE), Hostile("too long", "x" * 8193, BAD)]
+        case "resource_name":
+            return [
+                *_common(FINE, empty=BAD, long=BAD, nul=BAD, bidi=BAD, lines=BAD),
+                Hostile("link", "see https://evil.example", BAD), Hostile("65 letters", "é" * 65, BAD),
+            ]  # fmt: skip
         case "language_code":
             return _common(BAD, empty=FINE)
         case "display_name" | "name":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.integration.captchas import cheap, solved, with_captcha
 from tests.integration.test_phone_numbers import NUMBER, set_number, texts
 from tests.service import Service, User
 from twofold.v1 import recovery_pb2, sign_in_pb2
@@ -45,9 +46,9 @@ async def reset(
 async def begin(
     service: Service, user: User, *, password: str | None = None, device: bool = False
 ) -> recovery_pb2.BeginTwoFactorRecoveryResponse:
-    """Begin to recover a lost second factor; `device`: with the user's device token."""
-    client = sign_in_pb2.ClientContext()
-    client.CopyFrom(service.client)
+    """Begin to recover a lost second factor, with a CAPTCHA solved; `device`: with the user's device token."""
+    await cheap(service)
+    client = with_captcha(service, await solved(service))
     if device:
         client.device_token = user.device_token
     return await service.recovery.BeginTwoFactorRecovery(

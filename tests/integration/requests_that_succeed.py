@@ -12,6 +12,7 @@ from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 
 from tests.integration import recoveries
+from tests.integration.captchas import solved
 from tests.integration.phones import ask, begin_pairing, challenge, gateway, pair, shown
 from tests.integration.quick import Quick
 from tests.service import PASSWORD, Metadata, User, seed_of
@@ -34,9 +35,9 @@ _phones = itertools.count(100_000, 10_007)
 Builder = Callable[[Quick], Awaitable[Prepared]]
 
 
-def full_client(service: Quick, user: User | None = None) -> sign_in_pb2.ClientContext:
+def full_client(service: Quick, user: User | None = None, captcha: str = "nobody-asked") -> sign_in_pb2.ClientContext:
     """A ClientContext with every field."""
-    client = sign_in_pb2.ClientContext(language_code="de")
+    client = sign_in_pb2.ClientContext(language_code="de", captcha=captcha)
     client.MergeFrom(service.client)
     if user is not None:
         client.device_token = user.device_token
@@ -439,10 +440,12 @@ async def _reset_password(service: Quick) -> Prepared:
 
 async def _begin_recovery(service: Quick) -> Prepared:
     user = await service.two_factor_user()
+    await service.app.services.realms.set("default", {"captcha_cost": "100"})
     request = recovery_pb2.BeginTwoFactorRecoveryRequest(
-        realm_id="default", email=user.email, password=user.password, client=full_client(service, user)
-    )
-    return Prepared(request, service.metadata)
+        realm_id="default", email=user.email, password=user.password,
+        client=full_client(service, user, await solved(service)),
+    )  # fmt: skip
+    return Prepared(request, service.metadata, once=True)
 
 
 async def _confirm_recovery(service: Quick) -> Prepared:
@@ -475,6 +478,16 @@ async def _cancel_recovery(service: Quick) -> Prepared:
     await recoveries.confirmed(service, user)
     request = recovery_pb2.CancelTwoFactorRecoveryRequest(
         cancel_token=await service.link_token(user.email), client=full_client(service, user)
+    )
+    return Prepared(request, service.metadata, once=True)
+
+
+async def _request_sign_in_hint(service: Quick) -> Prepared:
+    await service.app.services.realms.set(
+        "default", {"sign_in_hint": "true", "hints_per_network_per_hour": "1000000", "captcha_cost": "100"}
+    )
+    request = recovery_pb2.RequestSignInHintRequest(
+        realm_id="default", resource_name="shop.example", client=full_client(service, None, await solved(service))
     )
     return Prepared(request, service.metadata, once=True)
 
@@ -532,6 +545,8 @@ BUILDERS: dict[str, Builder] = {
     "RecoveryService.SendTwoFactorRecoveryCode": _send_recovery_code,
     "RecoveryService.FinishTwoFactorRecovery": _finish_recovery,
     "RecoveryService.CancelTwoFactorRecovery": _cancel_recovery,
+    "RecoveryService.RequestSignInHint": _request_sign_in_hint,
+    "RecoveryService.CreateCaptcha": _for_anyone(recovery_pb2.CreateCaptchaRequest(realm_id="default")),
     "SessionService.RefreshSession": _refresh,
     "SessionService.CheckSession": _check,
     "SessionService.StepUp": _step_up,

@@ -228,6 +228,7 @@ async def test_a_recovery_with_any_password_looks_like_one_of_no_account(watched
     """BeginTwoFactorRecovery: right, wrong and nobody's password have one answer, size, cost and number of rows; then
     wrong and nobody's are refused alike.
     """
+    await watched.quick.app.services.realms.set("default", {"captcha_provider": "none"})
     user, warm = await watched.quick.two_factor_user(), await watched.quick.new_user()
     other = await watched.quick.two_factor_user()
     for address, password in ((other.email, other.password), (warm.email, "no"), ("warm.two@example.org", "no")):
@@ -299,7 +300,9 @@ async def test_known_and_unknown_take_the_same_time(
 ) -> None:
     """The quickest quarters differ by less than a sixth, with hashes of our own and with imported ones."""
     async with quick_server(database, tmp_path, clock, argon2_memory_kib=2048, argon2_time_cost=3) as quick:
-        await quick.app.services.realms.set("default", {"network_failures_per_hour": "1000000"})
+        await quick.app.services.realms.set(
+            "default", {"network_failures_per_hour": "1000000", "captcha_provider": "none"}
+        )
         user = await quick.new_user()
         db = await asyncpg.connect(database)
         if imported:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Clock
 from tests.integration.budgets import WRONG_PASSWORD, failures, outcome
+from tests.integration.captchas import cheap, solved, with_captcha
 from tests.integration.recoveries import (
     NEW_PASSWORD,
     ask,
@@ -212,6 +213,7 @@ async def test_requests_of_strangers_take_no_place_of_the_owner(service: Service
     """The owner's link goes on working beside a hundred requests of others, and a device that is known has places of
     its own; what is asked beyond them gets the same answer and no mail.
     """
+    await set_realm(service, captcha_recovery_after=0)
     user = await service.signed_in_user()
     own = await asked(service, user)
     for _ in range(90):
@@ -276,6 +278,27 @@ async def test_a_network_asks_a_hundred_times_an_hour(service: Service, clock: C
         await begin(service, user)
     await ask(service, user.email, sign_in_pb2.ClientContext(ip_address="198.51.100.9"))
     clock.advance(3600)
+    await ask(service, user.email)
+
+
+async def test_many_requests_of_a_network_are_asked_for_a_captcha(service: Service) -> None:
+    """From the tenth of the hour on, for any address alike; each is good once. A realm without a provider asks none."""
+    user = await service.new_user()
+    await cheap(service)
+    for n in range(9):
+        await ask(service, f"somebody{n}@example.org")
+    for address in (user.email, "nobody@example.org"):
+        with refused("CAPTCHA_REQUIRED"):
+            await ask(service, address)
+    with refused("CAPTCHA_INVALID"):
+        await ask(service, user.email, with_captcha(service, "W10="))
+    assert not await links(service, user)
+    client = with_captcha(service, await solved(service))
+    await ask(service, user.email, client)
+    assert len(await links(service, user)) == 1
+    with refused("CAPTCHA_INVALID"):
+        await ask(service, user.email, client)
+    await cheap(service, captcha_provider="none")
     await ask(service, user.email)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import Clock
 from tests.integration.budgets import WRONG_PASSWORD, failures, outcome, wrong_code
+from tests.integration.captchas import cheap, solved, with_captcha
 from tests.integration.phones import gateway, pair
 from tests.integration.recoveries import (
     asked,
@@ -118,6 +119,28 @@ async def test_nothing_that_an_intruder_added_outlives_it(service: Service, cloc
     await service.enrol(user)
     backup = sign_in_pb2.SecondFactor(backup_code=thief.backup_codes[0])
     assert await outcome(service.sign_in(thief, second_factor=backup)) == "INVALID_SECOND_FACTOR"
+
+
+async def test_each_recovery_is_asked_for_a_captcha(service: Service) -> None:
+    """Before the password is looked at, alike for every address; a solved one is good once."""
+    user = await reachable_user(service)
+    await cheap(service)
+
+    async def bare(client: sign_in_pb2.ClientContext, password: str = user.password) -> None:
+        await service.recovery.BeginTwoFactorRecovery(
+            recovery_pb2.BeginTwoFactorRecoveryRequest(email=user.email, password=password, client=client),
+            metadata=service.metadata,
+        )
+
+    for password in (user.password, WRONG_PASSWORD):
+        with refused("CAPTCHA_REQUIRED"):
+            await bare(service.client, password)
+    assert await failures(service, user) == [0, 0]
+    client = with_captcha(service, await solved(service))
+    await bare(client)
+    with refused("CAPTCHA_INVALID"):
+        await bare(client)
+    assert len(await links(service, user)) == 1
 
 
 async def test_a_wrong_password_gets_the_answer_and_no_mail(service: Service) -> None:

@@ -9,15 +9,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 
-from twofold.v1 import (
-    access_pb2,
-    account_pb2,
-    error_reason_pb2,
-    recovery_pb2,
-    session_pb2,
-    sign_in_pb2,
-    two_factor_pb2,
-)
+from twofold.v1 import access_pb2, account_pb2, error_reason_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.domain import errors
 from twofold_server.domain.errors import TwofoldError
 from twofold_server.rpc.policy import policy_of

@@ -233,3 +233,22 @@ def test_text_messages_are_files_where_mail_is(environment: pytest.MonkeyPatch) 
     environment.setenv("TWOFOLD_SMTP_HOST", "relay.example.com")
     environment.setenv("TWOFOLD_MAIL_FROM", "no-reply@example.com")
     assert not sms_providers(load(), system_clock).configured
+
+
+@pytest.mark.parametrize(
+    ("where", "when_down", "named"),
+    [
+        ("https://lists.example.com/range", "", "TWOFOLD_BREACHED_PASSWORDS_WHEN_DOWN: open or closed"),
+        ("on", "open", "must be off, file:/path or an https URL"),
+        ("ftp://lists.example.com", "open", "must be off, file:/path or an https URL"),
+    ],
+)
+def test_a_list_of_breached_passwords_says_what_holds_without_it(
+    production: pytest.MonkeyPatch, where: str, when_down: str, named: str
+) -> None:
+    """Neither open nor closed is taken for granted, and what is no list is refused."""
+    production.setenv("TWOFOLD_BREACHED_PASSWORDS", where)
+    if when_down:
+        production.setenv("TWOFOLD_BREACHED_PASSWORDS_WHEN_DOWN", when_down)
+    with pytest.raises(SettingsError, match=named):
+        load()

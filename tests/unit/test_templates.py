@@ -350,7 +350,7 @@ def test_urgency_and_life_by_kind(messages: Messages) -> None:
     assert URGENT < NOTICE
     assert set(BUDGETED) == {
         "activation", "sign_in_code", "confirmation_code", "email_change", "password_reset", "two_factor_recovery",
-        "recovery_code",
+        "recovery_code", "sign_in_hint",
     }  # fmt: skip
 
 

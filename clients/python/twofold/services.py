@@ -79,6 +79,8 @@ class Recovery(AsyncService):
     CancelTwoFactorRecovery: AsyncMethod[
         recovery_pb2.CancelTwoFactorRecoveryRequest, recovery_pb2.CancelTwoFactorRecoveryResponse
     ]
+    RequestSignInHint: AsyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
+    CreateCaptcha: AsyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
 
 
 class SyncRecovery(SyncService):
@@ -105,6 +107,8 @@ class SyncRecovery(SyncService):
     CancelTwoFactorRecovery: SyncMethod[
         recovery_pb2.CancelTwoFactorRecoveryRequest, recovery_pb2.CancelTwoFactorRecoveryResponse
     ]
+    RequestSignInHint: SyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
+    CreateCaptcha: SyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
 
 
 class Sessions(AsyncService):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from twofold_server.cli import caller, certs, keys, realm
+from twofold_server.cli import caller, certs, keys, realm, resource
 from twofold_server.cli.common import fail, read_settings, run
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.migrate import migrate as apply_migrations
@@ -23,6 +23,7 @@ cli.add_typer(caller.commands, name="caller")
 cli.add_typer(certs.commands, name="certs")
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(realm.commands, name="realm")
+cli.add_typer(resource.commands, name="resource")
 
 
 @cli.command()

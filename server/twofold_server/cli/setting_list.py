@@ -20,7 +20,7 @@ def _shown(default: object) -> str:
     match default:
         case bool():
             return "true" if default else "false"
-        case tuple():
+        case tuple() | dict():
             return ""
         case _:
             return str(default)

@@ -4,6 +4,7 @@ import functools
 import gzip
 import math
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -19,6 +20,10 @@ _MAX_USER_INPUTS: Final = 8
 # The characters that zxcvbn reads as more than one letter, or several of them as one.
 _SUBSTITUTES: Final = ("4@", "({[<", "69", "1!|", "1|7", "$5", "+7")
 _MAX_READINGS: Final = 8
+# A shorter word says too little: "jo" is in no password by intent.
+_LEAST_WORD: Final = 4
+# What is commonly put to a word: a year and a mark. With more of it, the password is more than the word.
+_MOST_ADDED: Final = 6
 _TAMED: Final = str.maketrans("@({[<!|$+", "~^_-=:;,.")
 
 
@@ -33,7 +38,29 @@ class Advice:
 
 def is_common(password: str) -> bool:
     """Say whether the password is on the list of common ones, in whatever capitals and compatibility characters."""
-    return unicodedata.normalize("NFKC", password).casefold() in _common()
+    return _folded(password) in _common()
+
+
+def is_context_word(password: str, words: Iterable[str]) -> bool:
+    """Say whether the password is one of the words, whatever its capitals, or one with digits and marks put to it.
+
+    `words` are what somebody who knows the user or the service would try (ASVS 6.2.11); those of fewer than 4
+    characters are passed over, and so are passwords that are more than 6 characters longer or shorter than the word.
+    """
+    folded = _folded(password)
+    bare = _bare(folded)
+    for word in map(_folded, words):
+        if len(word) < _LEAST_WORD:
+            continue
+        if folded == word:
+            return True
+        if abs(len(folded) - len(word)) > _MOST_ADDED:
+            continue
+        bare_word = _bare(word)
+        for one, other in ((bare, bare_word), (_without_digits(bare), _without_digits(bare_word))):
+            if one == other and len(one) >= _LEAST_WORD:
+                return True
+    return False
 
 
 def advice(password: str, user_inputs: list[str]) -> Advice:
@@ -49,6 +76,18 @@ def advice(password: str, user_inputs: list[str]) -> Advice:
         return Advice(int(estimate.score), "", ())
     warning = "" if feedback.warning is None else str(feedback.warning)
     return Advice(int(estimate.score), warning, tuple(str(suggestion) for suggestion in feedback.suggestions))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _bare(folded: str) -> str:
+    return "".join(character for character in folded if character.isalnum())
+
+
+def _without_digits(bare: str) -> str:
+    return bare.strip("0123456789")
 
 
 @functools.cache

@@ -58,6 +58,7 @@ class _SubKeys:
     device: bytes
     page: bytes
     caller: bytes
+    captcha: bytes
 
 
 class Keyring:
@@ -171,6 +172,13 @@ class Keyring:
         message = _fields(caller_id, secret)
         return tuple(_mac(self._keys[key_id].caller, message) for key_id in self.key_ids)
 
+    def captcha_secrets(self, realm: str) -> tuple[bytes, ...]:
+        """Return what a realm's proof-of-work challenges are signed with, under each key, the primary one first.
+
+        32 bytes each. What is solved for one realm is worth nothing in another.
+        """
+        return tuple(_mac(self._keys[key_id].captcha, _fields(realm)) for key_id in self.key_ids)
+
     def _sub_keys(self, key_id: int) -> _SubKeys:
         try:
             return self._keys[key_id]
@@ -190,6 +198,7 @@ def _derive(master: bytes) -> _SubKeys:
         device=sub_key("device"),
         page=sub_key("page"),
         caller=sub_key("caller"),
+        captcha=sub_key("captcha"),
     )
 
 

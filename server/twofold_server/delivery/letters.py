@@ -37,7 +37,10 @@ _IF_TAKEN: Final = {MessageKind.ACTIVATION: ALREADY_REGISTERED, MessageKind.EMAI
 _TO_OWNERS: Final = frozenset({MessageKind.PASSWORD_RESET, MessageKind.TWO_FACTOR_RECOVERY})
 _CANCEL_PATH: Final = "/cancel-recovery"
 _CANCELLABLE: Final = frozenset({MessageKind.TWO_FACTOR_RECOVERY_BEGUN, MessageKind.TWO_FACTOR_RECOVERY_WAITING})
-_CODES: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.RECOVERY_CODE})
+# Sent while their ticket stands. The notice of a hint has one where there is nobody to tell: one that never stood.
+_WITH_TICKET: Final = frozenset(
+    {MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.RECOVERY_CODE, MessageKind.SIGN_IN_HINT}
+)
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -149,7 +152,7 @@ class Letters:
 
     async def _demand_live_code(self, message: Claimed, kind: MessageKind) -> None:
         """Of several codes asked for during an outage the last alone is sent: the others open nothing any more."""
-        if kind in _CODES:
+        if kind in _WITH_TICKET:
             await self._demand_live_ticket(message)
 
     async def _demand_live_ticket(self, message: Claimed) -> None:

@@ -82,6 +82,7 @@ class Accounts:
         account = await self.get(session)
         inputs = [account.email, account.email.partition("@")[0], account.display_name, realm.display_name]
         self._passwords.demand_acceptable(realm, new, "new_password", inputs)
+        await self._passwords.demand_unbreached(new, "new_password")
         made = b""
 
         async def prepare() -> None:

@@ -366,6 +366,51 @@ class EmailInUse(TwofoldError):
         return (("EMAIL_IN_USE", "account", self.message),)
 
 
+class SignInHintUnavailable(TwofoldError):
+    """The realm gives no hints of the addresses that its users sign in with."""
+
+    reason = "SIGN_IN_HINT_UNAVAILABLE"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SIGN_IN_HINT", "realm", self.message),)
+
+
+class CaptchaRequired(TwofoldError):
+    """A CAPTCHA must be solved first: CreateCaptcha tells which, and the answer goes into `client.captcha`."""
+
+    reason = "CAPTCHA_REQUIRED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CAPTCHA", "client", self.message),)
+
+
+class CaptchaInvalid(TwofoldError):
+    """Not a solved CAPTCHA of this realm, or one that has expired or was used before. Have another one solved."""
+
+    reason = "CAPTCHA_INVALID"
+    status = "INVALID_ARGUMENT"
+    field = "client.captcha"
+
+
+class CaptchaUnavailable(TwofoldError):
+    """Whoever checks CAPTCHAs for this realm cannot be asked at the moment. Nothing was done; come again shortly."""
+
+    reason = "CAPTCHA_UNAVAILABLE"
+    status = "UNAVAILABLE"
+
+
+class PasswordCheckUnavailable(TwofoldError):
+    """Whether the new password is known from a data breach cannot be told at the moment. Nothing was done; come again
+    shortly."""
+
+    reason = "PASSWORD_CHECK_UNAVAILABLE"
+    status = "UNAVAILABLE"
+
+
 class ChangedMeanwhile(TwofoldError):
     """The account changed while the call was under way. Nothing was done; call again."""
 

@@ -54,6 +54,7 @@ class MessageKind(StrEnum):
     SESSION_REUSED = "session_reused"
     DEVICE_REUSED = "device_reused"
     USER_AGENT_CHANGED = "user_agent_changed"
+    SIGN_IN_HINT = "sign_in_hint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,18 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.SESSION_REUSED: Rule(shown=_WHERE),
     MessageKind.DEVICE_REUSED: Rule(shown=_WHERE),
     MessageKind.USER_AGENT_CHANGED: Rule(shown=_WHERE),
+    # A notice, and yet a stranger's doing: it tells of nothing that was changed.
+    MessageKind.SIGN_IN_HINT: Rule(shown=_WHERE, budgeted=True),
 }
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 # Apart from the rest: codes of sign-ins and recoveries need a password, and whoever needs none would else silence them;
-# links for forgotten passwords are few, as their places are, and sign-ups of strangers must not hold them back.
+# links for forgotten passwords are few, as their places are, and sign-ups of strangers must not hold them back; notices
+# of hints must not silence the links that their readers ask for.
 _OWN_BUDGETS: Final = (
     (MessageKind.SIGN_IN_CODE,),
     (MessageKind.TWO_FACTOR_RECOVERY, MessageKind.RECOVERY_CODE),
     (MessageKind.PASSWORD_RESET,),
+    (MessageKind.SIGN_IN_HINT,),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from uuid import UUID
 
 from twofold_server.crypto import blocklist
@@ -11,6 +12,7 @@ from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.crypto.passwords import BcryptCost, HashParameters, PasswordHashError, parse_stored
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db.pool import Connection
+from twofold_server.domain.breached_passwords import BreachedPasswords
 from twofold_server.domain.errors import InvalidFields, Overloaded, Violation
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.values import NewPassword, Password
@@ -21,24 +23,37 @@ _PROPORTIONS_SECONDS = 300.0
 class Passwords:
     """Checks passwords against stored hashes, and makes new ones, all in the hash engine."""
 
-    def __init__(self, db: Connection, keyring: Keyring, engine: HashEngine) -> None:
+    def __init__(
+        self, db: Connection, keyring: Keyring, engine: HashEngine, breached: BreachedPasswords | None = None
+    ) -> None:
         self._db = db
+        self._breached = breached
         self._keyring = keyring
         self._engine = engine
         self._proportions: dict[str, tuple[float, list[tuple[str, int]]]] = {}
 
     def demand_acceptable(self, realm: Realm, new: NewPassword, field: str, inputs: list[str]) -> None:
-        """Refuse a password that is too short for the realm, or a common one.
+        """Refuse a password that is too short for the realm, a common one, or no more than a word of its context.
 
         `inputs` are words that an attacker would try first, such as the address. Raises InvalidFields (ASVS 6.2.1,
-        6.2.4).
+        6.2.4, 6.2.11).
         """
         minimum = realm.settings.password_minimum
         if len(new.text) < minimum:
             raise InvalidFields([Violation(field, f"Shorter than {minimum} characters.")])
-        folded = new.text.casefold()
-        if blocklist.is_common(new.text) or any(len(i) >= 4 and folded == i.casefold() for i in inputs):
+        if blocklist.is_common(new.text) or blocklist.is_context_word(new.text, _context(realm, inputs)):
             raise InvalidFields([Violation(field, "Among the passwords that are tried first. Choose another one.")])
+
+    async def demand_unbreached(self, new: NewPassword, field: str) -> None:
+        """Refuse a password that is known from a data breach, where the operator has that checked (ASVS 6.2.12).
+
+        May ask another service: not to be called within a transaction, nor once a password was judged right. Raises
+        InvalidFields, PasswordCheckUnavailable.
+        """
+        if self._breached is not None and await self._breached.is_known(new):
+            raise InvalidFields(
+                [Violation(field, "Known from a data breach, so among those that are tried first. Choose another one.")]
+            )
 
     async def advice(self, new: NewPassword, inputs: list[str]) -> blocklist.Advice | None:
         """Tell zxcvbn's advice on a password that was set; None where the engine is busy: nothing depends on it."""
@@ -124,6 +139,16 @@ class Passwords:
     def open(self, realm_id: str, account_id: UUID, sealed: bytes) -> bytes:
         """Open the hash of a row."""
         return self._keyring.open(sealed, _place(realm_id, account_id))
+
+
+def _context(realm: Realm, inputs: list[str]) -> Iterator[str]:
+    """The words of a password's context: the inputs, of an address its parts as well, and what the realm is called."""
+    for text in inputs:
+        yield text
+        local, at, domain = text.rpartition("@")
+        if at:
+            yield from (local, domain, *domain.split(".")[:-1])
+    yield from (realm.realm_id, realm.display_name, realm.settings.totp_issuer, realm.settings.mail_from_name)
 
 
 def scheme_of(stored: bytes) -> str:

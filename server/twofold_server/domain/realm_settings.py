@@ -118,6 +118,44 @@ class RealmSettings:
     passkey_begins_per_caller_per_hour: int = _count(
         "The same of a caller that may not state its client.", 100_000, 1, 1_000_000_000
     )
+    captcha_provider: Literal["altcha", "hcaptcha", "turnstile", "recaptcha", "none"] = _text(
+        "Whose CAPTCHA is asked: altcha is built in; others take captcha_site_key and the server's secret for it.",
+        "altcha",
+        choices=("altcha", "hcaptcha", "turnstile", "recaptcha", "none"),
+    )
+    captcha_site_key: str = _text("Site key at that provider; none for altcha.", "")
+    captcha_lifetime: timedelta = _duration("Life of a challenge of altcha.", 600, 60, 3600)
+    captcha_cost: int = _count("Iterations of altcha's PBKDF2; solving takes 256 times as many.", 5000, 100, 100_000)
+    captcha_least_score: int = _count("Least score of reCAPTCHA v3, in hundredths.", 50, 0, 100)
+    captcha_when_down: Literal["closed", "open"] = _text(
+        "While the provider can't be asked, what needs a CAPTCHA is refused (closed) or passes without (open).",
+        "closed",
+        choices=("closed", "open"),
+    )
+    captcha_sign_in_after: int = _count(
+        "Failures of one network in the hour, or of a caller that may not state its client, from which on SignIn asks "
+        "for a CAPTCHA. 0: never.",
+        0,
+        0,
+        1_000_000_000,
+    )
+    captcha_sign_up_after: int = _count(
+        "Sign-ups and resends, counted likewise, from which on SignUp asks for one. 0: never.", 0, 0, 1_000_000_000
+    )
+    captcha_recovery_after: int = _count(
+        "Which recovery of one network in the hour is the first for whose RequestPasswordReset one is asked; 1: each, "
+        "0: none. Without a provider none is.",
+        10,
+        0,
+        1_000_000_000,
+    )
+    sign_in_hint: bool = field(
+        default=False, metadata={"doc": "Whoever names a resource is told its owner's address, masked."}
+    )
+    hints_per_network_per_hour: int = _count("Such hints an hour to one network.", 20, 1, 1_000_000)
+    hints_per_caller_per_hour: int = _count(
+        "The same of a caller that may not state its client.", 2_000, 1, 1_000_000_000
+    )
     mails_per_address_per_hour: int = _count("Mails an hour that strangers can cause to one address.", 10, 1, 1000)
     sms_per_number_per_hour: int = _count("Codes an hour to one number; more are refused.", 5, 1, 1000)
     sms_per_number_per_day: int = _count("Codes a day (UTC) to one number.", 10, 1, 10_000)
@@ -210,6 +248,12 @@ class RealmSettings:
             raise SettingRefused("free_failures: at most known_ceiling and unknown_ceiling.")
         if self.passkey_rp_id and not all(belongs(origin, self.passkey_rp_id) for origin in self.passkey_origins):
             raise SettingRefused("passkey_origins: each at passkey_rp_id or below it.")
+        if self.captcha_provider not in ("altcha", "none") and not self.captcha_site_key:
+            raise SettingRefused("captcha_site_key: required for this captcha_provider.")
+        if self.captcha_provider == "none" and (
+            self.sign_in_hint or self.captcha_sign_in_after or self.captcha_sign_up_after
+        ):
+            raise SettingRefused("captcha_provider: one is needed for what asks for a CAPTCHA.")
         # A kind that nobody can enrol leaves users no choice: passkeys without a domain do not count.
         if not set(self.offered_kinds) - RESTRICTED_KINDS:
             raise SettingRefused("factor_kinds: one beside sms at least, and passkey is one only with passkey_rp_id.")
@@ -356,6 +400,8 @@ def _checked_text(name: str, stored: object) -> str:
                 return _country(stored)
             case "sms_code_domain":
                 return _domain(stored)
+            case "captcha_site_key":
+                return _site_key(stored)
             case "passkey_rp_id":
                 return parse_rp_id(stored)
             case "passkey_origins":
@@ -381,6 +427,12 @@ def _country(text: str) -> str:
 def _domain(text: str) -> str:
     if text and not re.fullmatch(r"(?=.{1,63}\Z)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*", text, re.ASCII):
         raise ValueError("A domain in lower case, such as example.com.")
+    return text
+
+
+def _site_key(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,100}", text, re.ASCII):
+        raise ValueError("At most 100 letters, digits, hyphens and underscores, as the provider shows it.")
     return text
 
 

@@ -25,6 +25,7 @@ from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
 from twofold_server.domain.attempts import Origin, hour_of
 from twofold_server.domain.browsers import browser_of
+from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.destinations import open_number
@@ -73,6 +74,7 @@ class PasswordResets:
         session_tokens: SessionTokens,
         messages: Messages,
         log: SecurityLog,
+        captchas: Captchas,
         clock: Clock,
     ) -> None:
         self._pool = pool
@@ -82,15 +84,18 @@ class PasswordResets:
         self._tokens = session_tokens
         self._messages = messages
         self._log = log
+        self._captchas = captchas
         self._clock = clock
 
     async def request(self, realm: Realm, email: EmailAddress, origin: Origin) -> Asked:
         """Mail a link, if the address has an account: one ticket and one row of mail either way, and the same answer.
 
-        No count of wrong passwords is asked. Raises TooManyAttempts (its network), ChangedMeanwhile.
+        No count of wrong passwords is asked. Raises TooManyAttempts (its network), CaptchaRequired, CaptchaInvalid,
+        CaptchaUnavailable, ChangedMeanwhile.
         """
-        # A CAPTCHA is judged here, before any other work.
-        await demand_network(self._pool, realm, origin, self._clock())
+        counted = await demand_network(self._pool, realm, origin, self._clock())
+        pressure = Pressure(counted, realm.settings.captcha_recovery_after)
+        await self._captchas.demand(realm, origin, pressure=pressure)
         device = origin.client.device
         found = await db_recovery.find(
             self._pool,
@@ -139,8 +144,8 @@ class PasswordResets:
         """Set a new password with the token of a link, on the device that asked for it; signs nobody in.
 
         Ends every session, device and challenge by the epoch. Returns what came to the account since its last sign-in
-        on a known device. Raises TicketNotFound, AccountLocked, ChangesFrozen, InvalidFields (a common password),
-        Overloaded.
+        on a known device. Raises TicketNotFound, AccountLocked, ChangesFrozen, InvalidFields (a common or breached
+        password), PasswordCheckUnavailable, Overloaded.
         """
         # Peek, then the slow work, then spend in the transaction of the effect: a weak password burns no link, and a
         # stranger buys no hash.
@@ -163,6 +168,7 @@ class PasswordResets:
             raise TicketNotFound(field="reset_token")
         inputs = [account.email, account.email.partition("@")[0], account.display_name, realm.display_name]
         self._passwords.demand_acceptable(realm, new, "new_password", inputs)
+        await self._passwords.demand_unbreached(new, "new_password")
         hash = await self._passwords.hash(new, account=str(account.account_id))
         async with transaction(self._pool) as tx:
             added = await self._reset(tx, realm, ticket, handle, binding, account, kept, hash, origin)
@@ -259,15 +265,20 @@ class PasswordResets:
         return found
 
 
-async def demand_network(pool: Pool, realm: Realm, origin: Origin, now: datetime) -> None:
-    """Count a recovery that a client network begins, and refuse it over the limit: its mail may go to any stranger."""
+async def demand_network(pool: Pool, realm: Realm, origin: Origin, now: datetime) -> int:
+    """Count a recovery that a client network begins, and refuse it over the limit: its mail may go to any stranger.
+
+    How many there were this hour, this one included.
+    """
     settings = realm.settings
     limit = (
         settings.recoveries_per_network_per_hour if origin.client.stated else settings.recoveries_per_caller_per_hour
     )
     hour = hour_of(now)
-    if await db_attempts.count_network(pool, realm.realm_id, f"recovery {origin.client.network}", hour) > limit:
+    counted = await db_attempts.count_network(pool, realm.realm_id, f"recovery {origin.client.network}", hour)
+    if counted > limit:
         raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+    return counted
 
 
 def subject_of(keyring: Keyring, realm: Realm, purpose: str, email: EmailAddress, device_id: UUID | None) -> str:

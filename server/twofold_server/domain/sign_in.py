@@ -30,6 +30,7 @@ from twofold_server.domain.attempts import (
     hour_of,
     refusal,
 )
+from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.challenges import Challenged, challenge_place, code_refusal, kinds_of
 from twofold_server.domain.channels import distinct
 from twofold_server.domain.clock import Clock
@@ -64,8 +65,10 @@ class SignIns:
         factors: Factors,
         session_tokens: SessionTokens,
         messages: Messages,
+        captchas: Captchas,
         clock: Clock,
     ) -> None:
+        self._captchas = captchas
         self._pool = pool
         self._keyring = keyring
         self._passwords = passwords
@@ -88,14 +91,15 @@ class SignIns:
         """Sign in with a password and, where one is owed and given, a second factor.
 
         An address without an account costs the same work and the same writes, and gets the same answers. Raises
-        InvalidCredentials, InvalidSecondFactor, TooManyAttempts, AccountLocked, RecoveryNeedsSupport, ChangedMeanwhile,
-        Overloaded.
+        InvalidCredentials, InvalidSecondFactor, TooManyAttempts, CaptchaRequired, CaptchaInvalid, CaptchaUnavailable,
+        AccountLocked, RecoveryNeedsSupport, ChangedMeanwhile, Overloaded.
         """
         identifier_mac = self._keyring.identifier_mac(realm.realm_id, email.key)
         account = identifier_mac.hex()
         # The excess of a flood costs no read. With a device token the read tells which share of the queue is meant.
         self._passwords.demand_room(account=account, known_device=origin.client.device is not None)
         verified: tuple[bytes, bool] | None = None
+        after = realm.settings.captcha_sign_in_after
         for _ in range(_READS):
             found = await self._read(realm, email, identifier_mac, second_factor, origin)
             now = self._clock()
@@ -106,6 +110,10 @@ class SignIns:
             if not known:
                 demand_network(realm, origin.client, found.network_failures, now)
             self._demand_open(realm, found, bucket, now)
+            if after and not known:
+                # Before the hash, and by the network alone: whether there is an account makes no difference.
+                await self._captchas.demand(realm, origin, pressure=Pressure(found.network_failures, after))
+                after = 0  # It is good once, and stands for this call, however often the account is read again.
             decoy = await self._passwords.decoy_parameters(realm, identifier_mac)
             if found.account_id is None or found.hash is None:
                 await self._passwords.decoy(decoy, password, account=account)

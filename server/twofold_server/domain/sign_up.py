@@ -22,6 +22,7 @@ from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
 from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
@@ -54,8 +55,16 @@ class SignUps:
     """Claims addresses and makes accounts of the claims that are proven."""
 
     def __init__(
-        self, pool: Pool, keyring: Keyring, passwords: Passwords, realms: Realms, messages: Messages, clock: Clock
+        self,
+        pool: Pool,
+        keyring: Keyring,
+        passwords: Passwords,
+        realms: Realms,
+        messages: Messages,
+        captchas: Captchas,
+        clock: Clock,
     ) -> None:
+        self._captchas = captchas
         self._pool = pool
         self._keyring = keyring
         self._passwords = passwords
@@ -75,11 +84,16 @@ class SignUps:
         """Claim an address: one ticket and one mail, whether or not it has an account; which mail it is, the worker
         decides.
 
-        Raises InvalidFields (a common password), TooManyAttempts (its network), Overloaded.
+        Raises InvalidFields (a common or breached password), TooManyAttempts (its network), CaptchaRequired,
+        CaptchaInvalid, CaptchaUnavailable, PasswordCheckUnavailable, Overloaded.
         """
         inputs = [email.text, email.text.partition("@")[0], display_name.text, realm.display_name]
         self._passwords.demand_acceptable(realm, password, "password", inputs)
-        await self._demand_network(realm, origin)
+        sign_ups = await self._demand_network(realm, origin)
+        # This one is among those counted.
+        pressure = Pressure(sign_ups - 1, realm.settings.captcha_sign_up_after)
+        await self._captchas.demand(realm, origin, pressure=pressure)
+        await self._passwords.demand_unbreached(password, "password")
         hash = await self._passwords.hash(password, account=self._subject(realm, email))
         advice = await self._passwords.advice(password, inputs)
         now = self._clock()
@@ -169,18 +183,20 @@ class SignUps:
         )
         return next_time
 
-    async def _demand_network(self, realm: Realm, origin: Origin) -> None:
-        """Count a mail that a client network causes, and refuse it over the limit: it may go to any stranger."""
+    async def _demand_network(self, realm: Realm, origin: Origin) -> int:
+        """Count a mail that a client network causes, and refuse it over the limit: it may go to any stranger.
+
+        How many there were this hour, this one included.
+        """
         settings, now = realm.settings, self._clock()
         limit = (
             settings.sign_ups_per_network_per_hour if origin.client.stated else settings.sign_ups_per_caller_per_hour
         )
         hour = hour_of(now)
-        if (
-            await db_attempts.count_network(self._pool, realm.realm_id, f"sign-up {origin.client.network}", hour)
-            > limit
-        ):
+        counted = await db_attempts.count_network(self._pool, realm.realm_id, f"sign-up {origin.client.network}", hour)
+        if counted > limit:
             raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+        return counted
 
     async def activate(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, proof: Handle | Password | NewPassword, origin: Origin
@@ -189,8 +205,8 @@ class SignUps:
 
         A binding or the claim's own password keeps what was claimed; with a new password the mailbox alone is proven,
         and the claim's password and profile are thrown away: whoever registered somebody else's address keeps
-        nothing. Raises TicketNotFound, InvalidCredentials, TooManyAttempts, InvalidFields (a common new password),
-        Overloaded.
+        nothing. Raises TicketNotFound, InvalidCredentials, TooManyAttempts, InvalidFields (a common or breached new
+        password), PasswordCheckUnavailable, Overloaded.
         """
         # Peek, then the slow work, then spend in the transaction of the effect: a weak password burns no link.
         now = self._clock()
@@ -212,6 +228,7 @@ class SignUps:
                 self._passwords.demand_acceptable(
                     realm, proof, "new_password", [email.text, email.text.partition("@")[0], realm.display_name]
                 )
+                await self._passwords.demand_unbreached(proof, "new_password")
                 claim = claim | {
                     "hash": (await self._passwords.hash(proof, account=str(ticket.ticket_id))).decode(),
                     "display_name": "",

@@ -23,6 +23,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
 from twofold_server.domain.errors import (
@@ -74,6 +75,7 @@ class TwoFactorRecoveries:
         messages: Messages,
         log: SecurityLog,
         effects: RecoveryEffects,
+        captchas: Captchas,
         clock: Clock,
     ) -> None:
         self._pool = pool
@@ -83,15 +85,17 @@ class TwoFactorRecoveries:
         self._messages = messages
         self._log = log
         self._effects = effects
+        self._captchas = captchas
         self._clock = clock
 
     async def begin(self, realm: Realm, email: EmailAddress, password: Password, origin: Origin) -> Begun:
         """Mail a link, if the password is right; the answer, work and writes are the same if it is not.
 
-        Raises TooManyAttempts (of the password, or its network), ChangedMeanwhile, Overloaded.
+        Raises TooManyAttempts (of the password, or its network), CaptchaRequired, CaptchaInvalid, CaptchaUnavailable,
+        ChangedMeanwhile, Overloaded.
         """
-        # A CAPTCHA is judged here, before any other work.
         await demand_network(self._pool, realm, origin, self._clock())
+        await self._captchas.demand(realm, origin, always=True)
         judged = await self._gate.judge(realm, email, password, origin)
         now = self._clock()
         token, handle_hash = tokens.new_secret_token()

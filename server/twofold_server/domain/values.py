@@ -31,6 +31,7 @@ MAXIMUM_PASSWORD = 256
 MAXIMUM_NAME = 64
 MAXIMUM_USER_AGENT = 512
 MAXIMUM_PHONE_TEXT = 32
+MAXIMUM_CAPTCHA = 8192
 MAXIMUM_PASSKEY_ANSWER = passkeys.MAX_CREDENTIAL_CHARACTERS
 
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -397,6 +398,38 @@ class DisplayName:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceName:
+    """What something that an account owns is called: `text` as it was written, `key` by which it is unique in a realm.
+
+    1 to 64 code points, of the same characters as a DisplayName; case, compatibility forms and runs of spaces make no
+    difference.
+    """
+
+    text: str
+    key: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        name = DisplayName.parse(text).text
+        if not name:
+            raise ValueError("Required.")
+        key = " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+        # A single character may fold to many.
+        if not key or len(key) > 4 * MAXIMUM_NAME:
+            raise ValueError("Not a name.")
+        return cls(name, key)
+
+
+def parse_captcha(text: str) -> str:
+    """What a CAPTCHA's widget returned: at most 8192 visible ASCII characters; empty for none."""
+    if len(text) > MAXIMUM_CAPTCHA:
+        raise ValueError(f"Longer than {MAXIMUM_CAPTCHA} characters.")
+    if not all("!" <= c <= "~" for c in text):
+        raise ValueError("Visible ASCII characters alone.")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageCode:
     """A BCP 47 tag of at most 35 characters; empty for none."""
 
@@ -473,7 +506,8 @@ class Client:
     """The end user's side of a call, as far as the caller is believed.
 
     `network` is what failures are counted under: the end user's network, or the caller's own where it may not state
-    one. `device` is unverified: its MAC is checked in the statement that uses it.
+    one. `device` is unverified: its MAC is checked in the statement that uses it. `captcha` is unverified as well, and
+    is looked at where one is demanded.
     """
 
     network: str
@@ -482,6 +516,7 @@ class Client:
     device: tokens.DeviceParts | None = None
     language_code: str = ""
     stated: bool = False
+    captcha: str = field(default="", repr=False)
 
     @property
     def comparable_user_agent(self) -> str | None:

@@ -231,6 +231,7 @@ class Door:
             device=self._device(f"{path}.device_token"),
             language_code=(self.language_code(f"{path}.language_code") or values.LanguageCode("")).text,
             stated=rule.stated,
+            captcha=self.parse(f"{path}.captcha", values.parse_captcha) or "",
         )
 
     def _device(self, path: str) -> tokens.DeviceParts | None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from twofold.v1 import recovery_pb2
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.recovery import Addition, PasswordResets
 from twofold_server.domain.recovery_codes import RecoveryCodes
 from twofold_server.domain.recovery_effect import RecoveryEffects
+from twofold_server.domain.sign_in_hints import SignInHints
 from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
+from twofold_server.domain.values import ResourceName
 from twofold_server.rpc import packing
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading
 
+_PROVIDERS: Final[dict[str, Any]] = {
+    "none": recovery_pb2.CAPTCHA_PROVIDER_NONE,
+    "altcha": recovery_pb2.CAPTCHA_PROVIDER_ALTCHA,
+    "hcaptcha": recovery_pb2.CAPTCHA_PROVIDER_HCAPTCHA,
+    "turnstile": recovery_pb2.CAPTCHA_PROVIDER_TURNSTILE,
+    "recaptcha": recovery_pb2.CAPTCHA_PROVIDER_RECAPTCHA,
+}
 _SORTS: Final = {
     "factor": recovery_pb2.ADDITION_KIND_FACTOR,
     "backup_codes": recovery_pb2.ADDITION_KIND_BACKUP_CODES,
@@ -24,7 +34,7 @@ _SORTS: Final = {
 
 
 class RecoveryServicer:
-    """Recovery: a forgotten password, a lost second factor."""
+    """The ways back to an account, and the CAPTCHAs before its entrances."""
 
     SERVICE: Final = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
 
@@ -35,12 +45,16 @@ class RecoveryServicer:
         recoveries: TwoFactorRecoveries,
         codes: RecoveryCodes,
         effects: RecoveryEffects,
+        captchas: Captchas,
+        hints: SignInHints,
     ) -> None:
         self._realms = realms
         self._resets = resets
         self._recoveries = recoveries
         self._codes = codes
         self._effects = effects
+        self._captchas = captchas
+        self._hints = hints
 
     async def RequestPasswordReset(
         self, request: recovery_pb2.RequestPasswordResetRequest, call: Call
@@ -125,6 +139,27 @@ class RecoveryServicer:
             client = door.client(call)
         await self._effects.cancel(call.realms, handle, Origin(call.caller.name, client))
         return recovery_pb2.CancelTwoFactorRecoveryResponse()
+
+    async def RequestSignInHint(
+        self, request: recovery_pb2.RequestSignInHintRequest, call: Call
+    ) -> recovery_pb2.RequestSignInHintResponse:
+        realm = await self._realms.get(call.realm)
+        with reading(request) as door:
+            name = door.parse("resource_name", ResourceName.parse)
+            client = door.client(call)
+        hint = await self._hints.hint(realm, name, Origin(call.caller.name, client))
+        return recovery_pb2.RequestSignInHintResponse(masked_email=hint)
+
+    async def CreateCaptcha(
+        self, request: recovery_pb2.CreateCaptchaRequest, call: Call
+    ) -> recovery_pb2.CreateCaptchaResponse:
+        asked = await self._captchas.create(await self._realms.get(call.realm))
+        return recovery_pb2.CreateCaptchaResponse(
+            provider=_PROVIDERS[asked.provider],
+            challenge_json=asked.challenge_json,
+            site_key=asked.site_key,
+            expire_time=packing.timestamp(asked.expire_time) if asked.expire_time is not None else None,
+        )
 
 
 def _addition(row: Addition) -> recovery_pb2.RecentAddition:

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from twofold_server.crypto.blocklist import Advice, _common, advice, is_common
+from twofold_server.crypto.blocklist import Advice, _common, advice, is_common, is_context_word
 
 
 @pytest.mark.parametrize("password", ["password", "PassWord", "12345678", "qwertyuiop", "iloveyou", "ｐａｓｓｗｏｒｄ"])
@@ -21,6 +21,47 @@ def test_the_list_is_long_enough() -> None:
     """At least 10,000 passwords of eight and more characters are refused (ASVS 6.2.4 asks for 3,000)."""
     assert len(_common()) >= 10_000
     assert min(map(len, _common())) >= 8
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "riverside",
+        "RIVERSIDE",
+        "ｒｉｖｅｒｓｉｄｅ",
+        "riverside1",
+        "Riverside2024!",
+        "!!river-side!!",
+        "123riverside",
+        "river.side",
+    ],
+)
+def test_a_word_of_the_context_with_little_put_to_it_is_that_word(password: str) -> None:
+    """Capitals, compatibility characters, digits and marks make nothing else of a word."""
+    assert is_context_word(password, ["other", "Riverside"])
+    assert is_context_word(password, ["river side"])
+
+
+@pytest.mark.parametrize(
+    "password", ["", "riversides", "riverside bakery", "my riverside", "edisrevir", "riverside-1234567", "12345678!"]
+)
+def test_more_than_a_word_of_the_context_is_not_that_word(password: str) -> None:
+    """Only the whole password counts: a phrase with the word in it, or much put to it, is another."""
+    assert not is_context_word(password, ["Riverside", "2024", "jo", "", "-------"])
+
+
+def test_words_that_end_in_digits_are_words_too() -> None:
+    """An address such as `anna1987` with another year is still that address; its digits alone are not."""
+    assert is_context_word("anna1987", ["anna1987"])
+    assert is_context_word("Anna2024!", ["anna1987"])
+    assert not is_context_word("19871987", ["anna1987"])
+
+
+@pytest.mark.parametrize("text", ["", "\0" * 256, "\ufdfa" * 256, "1" * 256, "." * 256, "\U0001f510" * 64])
+def test_any_text_is_compared_with_any_word(text: str) -> None:
+    """Whatever the password or the word, there is an answer."""
+    assert is_context_word(text, [text]) == (len(text) >= 4)
+    assert not is_context_word(text, ["riverside"])
 
 
 def test_advice_tells_good_from_bad() -> None:

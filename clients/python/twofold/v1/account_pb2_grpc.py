@@ -103,8 +103,9 @@ class AccountServiceServicer(object):
         """Claims an address for a new account and mails it a link, valid 2 days and once. The same answer, text and time for every address:
         where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
-        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CHANGED_MEANWHILE. At most three
-        sign-ups for one address stand side by side; a further one gets the same answer and no mail.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CAPTCHA_REQUIRED (too many of them, where
+        the realm asks), CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, PASSWORD_CHECK_UNAVAILABLE, CHANGED_MEANWHILE. At most three sign-ups for one
+        address stand side by side; a further one gets the same answer and no mail. A common or breached password is INVALID_FIELDS.
         Retry: not safe by itself, each call makes a claim of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -126,7 +127,7 @@ class AccountServiceServicer(object):
 
         Call it when the user presses a button, never when the page of the link is fetched: mail scanners open every link.
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or a binding that is not this sign-up's), INVALID_CREDENTIALS (the password
-        is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link).
+        is not this sign-up's), TOO_MANY_ATTEMPTS (five wrong passwords for this link), PASSWORD_CHECK_UNAVAILABLE (with `new_password`).
         Retry: not safe by itself; where an answer was lost, SignIn tells whether the account is there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -138,7 +139,9 @@ class AccountServiceServicer(object):
         alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
         Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
-        RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it), CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
+        RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it),
+        CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
+        CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
         FACTOR_KIND_UNAVAILABLE.
         Retry: never on its own; each call counts, and a code works once.
         """
@@ -167,7 +170,8 @@ class AccountServiceServicer(object):
     def ChangePassword(self, request, context):
         """Changes the password. Ends every other session and every device's trust; this session goes on with the tokens that are returned.
 
-        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, CHANGES_FROZEN, CHANGED_MEANWHILE.
+        Reasons: INVALID_CREDENTIALS (the present password is wrong), TOO_MANY_ATTEMPTS, PASSWORD_CHECK_UNAVAILABLE, CHANGES_FROZEN,
+        CHANGED_MEANWHILE. A common or breached new password is INVALID_FIELDS.
         Retry: never on its own; where an answer was lost, the new password works or the old one does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

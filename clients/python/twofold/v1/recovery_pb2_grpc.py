@@ -6,14 +6,14 @@ from twofold.v1 import recovery_pb2 as twofold_dot_v1_dot_recovery__pb2
 
 
 class RecoveryServiceStub(object):
-    """The ways back into an account. None of them signs anybody in.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
 
     Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
     is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only further reasons stand at the
-    method.
+    DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
+    further reasons stand at the method.
     """
 
     def __init__(self, channel):
@@ -57,17 +57,27 @@ class RecoveryServiceStub(object):
                 request_serializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryRequest.SerializeToString,
                 response_deserializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryResponse.FromString,
                 )
+        self.RequestSignInHint = channel.unary_unary(
+                '/twofold.v1.RecoveryService/RequestSignInHint',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.RequestSignInHintRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.RequestSignInHintResponse.FromString,
+                )
+        self.CreateCaptcha = channel.unary_unary(
+                '/twofold.v1.RecoveryService/CreateCaptcha',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.CreateCaptchaRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.CreateCaptchaResponse.FromString,
+                )
 
 
 class RecoveryServiceServicer(object):
-    """The ways back into an account. None of them signs anybody in.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
 
     Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
     is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only further reasons stand at the
-    method.
+    DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
+    further reasons stand at the method.
     """
 
     def RequestPasswordReset(self, request, context):
@@ -76,8 +86,11 @@ class RecoveryServiceServicer(object):
 
         At most three links of an address stand side by side, and none is ended by another. A further request gets the same answer and no mail; a
         device on which the user signed in before (`client.device_token`) has places of its own, so that no stranger can take them.
-        Reasons: TOO_MANY_ATTEMPTS (a hundred recoveries begun within the hour from the client's network), CHANGED_MEANWHILE.
-        Retry: not safe by itself, each call mails a link of its own.
+        Where recoveries of the client's network are many, from the tenth within the hour unless the realm says otherwise, it needs a solved CAPTCHA
+        in `client.captcha`.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred recoveries begun within the hour from the client's network), CAPTCHA_REQUIRED, CAPTCHA_INVALID,
+        CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE.
+        Retry: not safe by itself, each call mails a link of its own, and a CAPTCHA is good once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +102,7 @@ class RecoveryServiceServicer(object):
         enrolled is still owed at the next sign-in.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-        CHANGES_FROZEN. A password that is refused as INVALID_FIELDS burns no link.
+        CHANGES_FROZEN, PASSWORD_CHECK_UNAVAILABLE. A password that is refused as INVALID_FIELDS burns no link.
         Retry: never on its own; where an answer was lost, the new password works or the link still does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -102,7 +115,9 @@ class RecoveryServiceServicer(object):
         The same answer for every address and password: no mail is sent unless the password was right, and one that says so where no second factor
         is enrolled. So have the user sign in first: the challenge that SignIn answers with shows that the password is right. Each call is an attempt
         at the password, and a wrong one counts as it does at SignIn. At most three links stand side by side, as at RequestPasswordReset.
-        Reasons: TOO_MANY_ATTEMPTS (of the password, or as at RequestPasswordReset), CHANGED_MEANWHILE.
+        Needs a solved CAPTCHA in `client.captcha`, always, unless the realm has no provider.
+        Reasons: TOO_MANY_ATTEMPTS (of the password, or as at RequestPasswordReset), CAPTCHA_REQUIRED, CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE,
+        CHANGED_MEANWHILE.
         Retry: never on its own, each call counts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -161,6 +176,28 @@ class RecoveryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestSignInHint(self, request, context):
+        """Reminds a user of the address that they sign in with: for the name of something that the account owns, the address with all but a few
+        letters masked. A name that nobody has gets a made-up hint, the same each time. Realms give none unless they are set to.
+
+        Needs a solved CAPTCHA in `client.captcha`, always. The owner is told by mail that somebody asked.
+        Reasons: SIGN_IN_HINT_UNAVAILABLE (the realm gives none), TOO_MANY_ATTEMPTS (twenty an hour of the client's network), CAPTCHA_REQUIRED,
+        CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE. Retry: not safe by itself; a CAPTCHA is good once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateCaptcha(self, request, context):
+        """Tells what CAPTCHA the realm asks for: a fresh challenge of the built-in one, or another provider's site key. Call it for each attempt;
+        what its solution is sent with, methods say that fail with CAPTCHA_REQUIRED.
+
+        Reasons: none further. Retry: safe, each call makes another challenge.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecoveryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -199,6 +236,16 @@ def add_RecoveryServiceServicer_to_server(servicer, server):
                     request_deserializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryRequest.FromString,
                     response_serializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryResponse.SerializeToString,
             ),
+            'RequestSignInHint': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestSignInHint,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.RequestSignInHintRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.RequestSignInHintResponse.SerializeToString,
+            ),
+            'CreateCaptcha': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCaptcha,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.CreateCaptchaRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.CreateCaptchaResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'twofold.v1.RecoveryService', rpc_method_handlers)
@@ -207,14 +254,14 @@ def add_RecoveryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RecoveryService(object):
-    """The ways back into an account. None of them signs anybody in.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
 
     Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
     is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
-    DATABASE_UNAVAILABLE, SERVER_DRAINING and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only further reasons stand at the
-    method.
+    DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
+    further reasons stand at the method.
     """
 
     @staticmethod
@@ -333,5 +380,39 @@ class RecoveryService(object):
         return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/CancelTwoFactorRecovery',
             twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryRequest.SerializeToString,
             twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RequestSignInHint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/RequestSignInHint',
+            twofold_dot_v1_dot_recovery__pb2.RequestSignInHintRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.RequestSignInHintResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CreateCaptcha(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/CreateCaptcha',
+            twofold_dot_v1_dot_recovery__pb2.CreateCaptchaRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.CreateCaptchaResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

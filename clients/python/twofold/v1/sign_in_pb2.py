@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18twofold/v1/sign_in.proto\x12\ntwofold.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"d\n\rClientContext\x12\x12\n\nip_address\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65vice_token\x18\x03 \x01(\t\x12\x15\n\rlanguage_code\x18\x04 \x01(\t\"\x0b\n\tPushProof\"\xb2\x01\n\x0cSecondFactor\x12\x13\n\ttotp_code\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x62\x61\x63kup_code\x18\x02 \x01(\tH\x00\x12\x14\n\nemail_code\x18\x03 \x01(\tH\x00\x12\x12\n\x08sms_code\x18\x04 \x01(\tH\x00\x12\x1b\n\x11passkey_assertion\x18\x05 \x01(\tH\x00\x12%\n\x04push\x18\x06 \x01(\x0b\x32\x15.twofold.v1.PushProofH\x00\x42\x08\n\x06\x66\x61\x63tor\"/\n\x10Reauthentication\x12\x12\n\x08password\x18\x01 \x01(\tH\x00\x42\x07\n\x05proof\"\xa4\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x10\n\x08realm_id\x18\x03 \x01(\t\x12-\n\tauth_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12second_factor_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x61\x61l\x18\x06 \x01(\x05\x12\x0b\n\x03\x61mr\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crefresh_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nip_address\x18\x0b \x01(\t\x12\x12\n\nuser_agent\x18\x0c \x01(\t\x12\x0f\n\x07\x63urrent\x18\r \x01(\x08\x12\x11\n\tclient_id\x18\x0e \x01(\t\"z\n\rSessionTokens\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12<\n\x18\x61\x63\x63\x65ss_token_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\"\x8d\x01\n\x08SignedIn\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.twofold.v1.Session\x12)\n\x06tokens\x18\x02 \x01(\x0b\x32\x19.twofold.v1.SessionTokens\x12\x14\n\x0c\x64\x65vice_token\x18\x03 \x01(\t\x12\x1a\n\x12\x65nrollment_advised\x18\x04 \x01(\x08\"\xa3\x01\n\x15SecondFactorChallenge\x12\x17\n\x0f\x63hallenge_token\x18\x01 \x01(\t\x12\x19\n\x11\x63hallenge_binding\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x05kinds\x18\x04 \x03(\x0e\x32\x16.twofold.v1.FactorKind\"G\n\x0bOfferedKind\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.twofold.v1.FactorKind\x12\x12\n\nrestricted\x18\x02 \x01(\x08\"\xb5\x01\n\x12\x45nrollmentRequired\x12\x1d\n\x15owed_enrollment_token\x18\x01 \x01(\t\x12\x1f\n\x17owed_enrollment_binding\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\roffered_kinds\x18\x04 \x03(\x0b\x32\x17.twofold.v1.OfferedKind\"\x91\x01\n\x08\x44\x65livery\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.twofold.v1.DeliveryState\x12*\n\x06reason\x18\x02 \x01(\x0e\x32\x1a.twofold.v1.DeliveryReason\x12/\n\x0bresend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb7\x01\n\nFactorKind\x12\x1b\n\x17\x46\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46\x41\x43TOR_KIND_TOTP\x10\x01\x12\x1b\n\x17\x46\x41\x43TOR_KIND_BACKUP_CODE\x10\x02\x12\x15\n\x11\x46\x41\x43TOR_KIND_EMAIL\x10\x03\x12\x13\n\x0f\x46\x41\x43TOR_KIND_SMS\x10\x04\x12\x17\n\x13\x46\x41\x43TOR_KIND_PASSKEY\x10\x05\x12\x14\n\x10\x46\x41\x43TOR_KIND_PUSH\x10\x06*\x9c\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_WAITING\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_STATE_EXPIRED\x10\x03\x12\x1a\n\x16\x44\x45LIVERY_STATE_REFUSED\x10\x04*\xb0\x02\n\x0e\x44\x65liveryReason\x12\x1f\n\x1b\x44\x45LIVERY_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45LIVERY_REASON_OVER_BUDGET\x10\x01\x12\x1d\n\x19\x44\x45LIVERY_REASON_SPEND_CAP\x10\x02\x12&\n\"DELIVERY_REASON_COUNTRY_NOT_SERVED\x10\x03\x12$\n DELIVERY_REASON_PROVIDER_REFUSED\x10\x04\x12\'\n#DELIVERY_REASON_ADDRESS_UNREACHABLE\x10\x05\x12*\n&DELIVERY_REASON_CHANNEL_NOT_CONFIGURED\x10\x06\x12\x1a\n\x16\x44\x45LIVERY_REASON_FAILED\x10\x07\x42$\n\ntwofold.v1P\x01Z\x14twofold/v1;twofoldv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18twofold/v1/sign_in.proto\x12\ntwofold.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"u\n\rClientContext\x12\x12\n\nip_address\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65vice_token\x18\x03 \x01(\t\x12\x15\n\rlanguage_code\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61ptcha\x18\x05 \x01(\t\"\x0b\n\tPushProof\"\xb2\x01\n\x0cSecondFactor\x12\x13\n\ttotp_code\x18\x01 \x01(\tH\x00\x12\x15\n\x0b\x62\x61\x63kup_code\x18\x02 \x01(\tH\x00\x12\x14\n\nemail_code\x18\x03 \x01(\tH\x00\x12\x12\n\x08sms_code\x18\x04 \x01(\tH\x00\x12\x1b\n\x11passkey_assertion\x18\x05 \x01(\tH\x00\x12%\n\x04push\x18\x06 \x01(\x0b\x32\x15.twofold.v1.PushProofH\x00\x42\x08\n\x06\x66\x61\x63tor\"/\n\x10Reauthentication\x12\x12\n\x08password\x18\x01 \x01(\tH\x00\x42\x07\n\x05proof\"\xa4\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x10\n\x08realm_id\x18\x03 \x01(\t\x12-\n\tauth_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12second_factor_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x61\x61l\x18\x06 \x01(\x05\x12\x0b\n\x03\x61mr\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crefresh_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nip_address\x18\x0b \x01(\t\x12\x12\n\nuser_agent\x18\x0c \x01(\t\x12\x0f\n\x07\x63urrent\x18\r \x01(\x08\x12\x11\n\tclient_id\x18\x0e \x01(\t\"z\n\rSessionTokens\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12<\n\x18\x61\x63\x63\x65ss_token_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\"\x8d\x01\n\x08SignedIn\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.twofold.v1.Session\x12)\n\x06tokens\x18\x02 \x01(\x0b\x32\x19.twofold.v1.SessionTokens\x12\x14\n\x0c\x64\x65vice_token\x18\x03 \x01(\t\x12\x1a\n\x12\x65nrollment_advised\x18\x04 \x01(\x08\"\xa3\x01\n\x15SecondFactorChallenge\x12\x17\n\x0f\x63hallenge_token\x18\x01 \x01(\t\x12\x19\n\x11\x63hallenge_binding\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x05kinds\x18\x04 \x03(\x0e\x32\x16.twofold.v1.FactorKind\"G\n\x0bOfferedKind\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.twofold.v1.FactorKind\x12\x12\n\nrestricted\x18\x02 \x01(\x08\"\xb5\x01\n\x12\x45nrollmentRequired\x12\x1d\n\x15owed_enrollment_token\x18\x01 \x01(\t\x12\x1f\n\x17owed_enrollment_binding\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\roffered_kinds\x18\x04 \x03(\x0b\x32\x17.twofold.v1.OfferedKind\"\x91\x01\n\x08\x44\x65livery\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.twofold.v1.DeliveryState\x12*\n\x06reason\x18\x02 \x01(\x0e\x32\x1a.twofold.v1.DeliveryReason\x12/\n\x0bresend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb7\x01\n\nFactorKind\x12\x1b\n\x17\x46\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46\x41\x43TOR_KIND_TOTP\x10\x01\x12\x1b\n\x17\x46\x41\x43TOR_KIND_BACKUP_CODE\x10\x02\x12\x15\n\x11\x46\x41\x43TOR_KIND_EMAIL\x10\x03\x12\x13\n\x0f\x46\x41\x43TOR_KIND_SMS\x10\x04\x12\x17\n\x13\x46\x41\x43TOR_KIND_PASSKEY\x10\x05\x12\x14\n\x10\x46\x41\x43TOR_KIND_PUSH\x10\x06*\x9c\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_WAITING\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_STATE_EXPIRED\x10\x03\x12\x1a\n\x16\x44\x45LIVERY_STATE_REFUSED\x10\x04*\xb0\x02\n\x0e\x44\x65liveryReason\x12\x1f\n\x1b\x44\x45LIVERY_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45LIVERY_REASON_OVER_BUDGET\x10\x01\x12\x1d\n\x19\x44\x45LIVERY_REASON_SPEND_CAP\x10\x02\x12&\n\"DELIVERY_REASON_COUNTRY_NOT_SERVED\x10\x03\x12$\n DELIVERY_REASON_PROVIDER_REFUSED\x10\x04\x12\'\n#DELIVERY_REASON_ADDRESS_UNREACHABLE\x10\x05\x12*\n&DELIVERY_REASON_CHANNEL_NOT_CONFIGURED\x10\x06\x12\x1a\n\x16\x44\x45LIVERY_REASON_FAILED\x10\x07\x42$\n\ntwofold.v1P\x01Z\x14twofold/v1;twofoldv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -23,32 +23,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'twofold.v1.sign_in_pb2', _g
 if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['DESCRIPTOR']._options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\ntwofold.v1P\001Z\024twofold/v1;twofoldv1'
-  _globals['_FACTORKIND']._serialized_start=1681
-  _globals['_FACTORKIND']._serialized_end=1864
-  _globals['_DELIVERYSTATE']._serialized_start=1867
-  _globals['_DELIVERYSTATE']._serialized_end=2023
-  _globals['_DELIVERYREASON']._serialized_start=2026
-  _globals['_DELIVERYREASON']._serialized_end=2330
+  _globals['_FACTORKIND']._serialized_start=1698
+  _globals['_FACTORKIND']._serialized_end=1881
+  _globals['_DELIVERYSTATE']._serialized_start=1884
+  _globals['_DELIVERYSTATE']._serialized_end=2040
+  _globals['_DELIVERYREASON']._serialized_start=2043
+  _globals['_DELIVERYREASON']._serialized_end=2347
   _globals['_CLIENTCONTEXT']._serialized_start=73
-  _globals['_CLIENTCONTEXT']._serialized_end=173
-  _globals['_PUSHPROOF']._serialized_start=175
-  _globals['_PUSHPROOF']._serialized_end=186
-  _globals['_SECONDFACTOR']._serialized_start=189
-  _globals['_SECONDFACTOR']._serialized_end=367
-  _globals['_REAUTHENTICATION']._serialized_start=369
-  _globals['_REAUTHENTICATION']._serialized_end=416
-  _globals['_SESSION']._serialized_start=419
-  _globals['_SESSION']._serialized_end=839
-  _globals['_SESSIONTOKENS']._serialized_start=841
-  _globals['_SESSIONTOKENS']._serialized_end=963
-  _globals['_SIGNEDIN']._serialized_start=966
-  _globals['_SIGNEDIN']._serialized_end=1107
-  _globals['_SECONDFACTORCHALLENGE']._serialized_start=1110
-  _globals['_SECONDFACTORCHALLENGE']._serialized_end=1273
-  _globals['_OFFEREDKIND']._serialized_start=1275
-  _globals['_OFFEREDKIND']._serialized_end=1346
-  _globals['_ENROLLMENTREQUIRED']._serialized_start=1349
-  _globals['_ENROLLMENTREQUIRED']._serialized_end=1530
-  _globals['_DELIVERY']._serialized_start=1533
-  _globals['_DELIVERY']._serialized_end=1678
+  _globals['_CLIENTCONTEXT']._serialized_end=190
+  _globals['_PUSHPROOF']._serialized_start=192
+  _globals['_PUSHPROOF']._serialized_end=203
+  _globals['_SECONDFACTOR']._serialized_start=206
+  _globals['_SECONDFACTOR']._serialized_end=384
+  _globals['_REAUTHENTICATION']._serialized_start=386
+  _globals['_REAUTHENTICATION']._serialized_end=433
+  _globals['_SESSION']._serialized_start=436
+  _globals['_SESSION']._serialized_end=856
+  _globals['_SESSIONTOKENS']._serialized_start=858
+  _globals['_SESSIONTOKENS']._serialized_end=980
+  _globals['_SIGNEDIN']._serialized_start=983
+  _globals['_SIGNEDIN']._serialized_end=1124
+  _globals['_SECONDFACTORCHALLENGE']._serialized_start=1127
+  _globals['_SECONDFACTORCHALLENGE']._serialized_end=1290
+  _globals['_OFFEREDKIND']._serialized_start=1292
+  _globals['_OFFEREDKIND']._serialized_end=1363
+  _globals['_ENROLLMENTREQUIRED']._serialized_start=1366
+  _globals['_ENROLLMENTREQUIRED']._serialized_end=1547
+  _globals['_DELIVERY']._serialized_start=1550
+  _globals['_DELIVERY']._serialized_end=1695
 # @@protoc_insertion_point(module_scope)

@@ -57,16 +57,18 @@ DELIVERY_REASON_CHANNEL_NOT_CONFIGURED: DeliveryReason
 DELIVERY_REASON_FAILED: DeliveryReason
 
 class ClientContext(_message.Message):
-    __slots__ = ("ip_address", "user_agent", "device_token", "language_code")
+    __slots__ = ("ip_address", "user_agent", "device_token", "language_code", "captcha")
     IP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     USER_AGENT_FIELD_NUMBER: _ClassVar[int]
     DEVICE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    CAPTCHA_FIELD_NUMBER: _ClassVar[int]
     ip_address: str
     user_agent: str
     device_token: str
     language_code: str
-    def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ...) -> None: ...
+    captcha: str
+    def __init__(self, ip_address: _Optional[str] = ..., user_agent: _Optional[str] = ..., device_token: _Optional[str] = ..., language_code: _Optional[str] = ..., captcha: _Optional[str] = ...) -> None: ...
 
 class PushProof(_message.Message):
     __slots__ = ()
