@@ -25,17 +25,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import altcha
 import bcrypt
 import grpc.aio
 from google.protobuf.message import Message
+from uuid_utils.compat import uuid7
 
 from tests.load.bench.processes import durable_postgres, serving
-from tests.load.bench.seeding import REALM, World, seed
-from twofold.v1 import account_pb2, sign_in_pb2
+from tests.load.bench.seeding import ISSUER, REALM, World, seed
+from twofold.v1 import account_pb2, recovery_pb2, recovery_pb2_grpc, sign_in_pb2
 from twofold_server.crypto.passwords import HashParameters
 from twofold_server.db.migrate import migrate
+from twofold_server.domain.clock import system_clock
 from twofold_server.domain.passwords import Passwords, scheme_of
-from twofold_server.domain.values import RealmId
+from twofold_server.domain.realms import Realms
+from twofold_server.domain.values import RealmId, ResourceName
 
 CALLS: Final = 5000
 LIMIT: Final = 0.55
@@ -55,6 +59,8 @@ class Entrance:
     request: Request
     budgeted: bool = False
     """Counts failures, so that each account is asked once."""
+    captcha: bool = False
+    """Takes a solved CAPTCHA."""
 
 
 @dataclass(slots=True)
@@ -78,7 +84,18 @@ ENTRANCES: Final = (
         "/twofold.v1.AccountService/SignUp",
         lambda email, client: account_pb2.SignUpRequest(email=email, password=_PASSWORD, client=client),
     ),
+    Entrance(
+        "hint",
+        "/twofold.v1.RecoveryService/RequestSignInHint",
+        # Each account owns something that is called as its address is.
+        lambda email, client: recovery_pb2.RequestSignInHintRequest(resource_name=_owned_by(email), client=client),
+        captcha=True,
+    ),
 )
+
+
+def _owned_by(email: str) -> str:
+    return email.replace("@", " at ").replace(".", " dot ")
 
 
 async def main(calls: int) -> int:
@@ -92,6 +109,7 @@ async def main(calls: int) -> int:
                 database.dsn(), key, HashParameters(), plain=calls * max(1, budgeted), guarded=0, sessions=0
             )
             await _bring_bcrypt(world)
+            await _bring_resources(world)
             settings = {
                 "database_url": database.dsn(), "master_key": key, "development": "true",
                 "mail_directory": str(folder / "sent"), "hash_slots_directory": str(folder / "slots"),
@@ -121,6 +139,28 @@ async def _bring_bcrypt(world: World) -> None:
     await world.pool.execute("VACUUM (ANALYZE) password_credentials")
 
 
+async def _bring_resources(world: World) -> None:
+    now = system_clock()
+    async with world.pool.acquire() as connection:
+        names = [(user.account_id, ResourceName.parse(_owned_by(user.email))) for user in world.plain]
+        await connection.copy_records_to_table(
+            "resources",
+            records=[(uuid7(), REALM, name.text, name.key, account_id, now) for account_id, name in names],
+            columns=["resource_id", "realm_id", "name", "name_key", "account_id", "create_time"],
+        )
+    realms = Realms(world.pool, system_clock, issuer=ISSUER)
+    await realms.set(REALM, {"sign_in_hint": "on", "captcha_cost": "100"})
+
+
+async def _captcha(channel: grpc.aio.Channel) -> str:
+    stub: Any = recovery_pb2_grpc.RecoveryServiceStub(channel)
+    asked = await stub.CreateCaptcha(recovery_pb2.CreateCaptchaRequest())
+    challenge = altcha.Challenge.from_dict(json.loads(asked.challenge_json))
+    solution = altcha.solve_challenge(challenge)
+    assert solution is not None
+    return altcha.Payload(challenge, solution).to_base64()
+
+
 async def _measure(world: World, target: str, calls: int) -> list[dict[str, Any]]:
     users = iter(world.plain)
     rows = []
@@ -145,6 +185,8 @@ async def _ask(channel: grpc.aio.Channel, entrance: Entrance, order: Sequence[tu
         client = sign_in_pb2.ClientContext(
             ip_address=f"11.{number >> 8 & 255}.{number & 255}.9", user_agent="Firefox/130.0"
         )
+        if entrance.captcha:
+            client.captcha = await _captcha(channel)
         request = entrance.request(email, client)
         began, size = time.perf_counter(), 0
         try:
