@@ -39,6 +39,10 @@ from twofold_server.domain.phone_numbers import PhoneNumbers
 from twofold_server.domain.proofs import SessionProofs
 from twofold_server.domain.realm_texts import RealmTexts
 from twofold_server.domain.realms import Realms
+from twofold_server.domain.recovery import PasswordResets
+from twofold_server.domain.recovery_codes import RecoveryCodes
+from twofold_server.domain.recovery_effect import RecoveryEffects
+from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import Sending
@@ -50,7 +54,8 @@ from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.jobs import Retention
+from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
+from twofold_server.jobs import PendingRecoveries, Retention
 from twofold_server.outside import breached_passwords, site_verify
 from twofold_server.rpc.account import AccountServicer
 from twofold_server.rpc.recovery import RecoveryServicer
@@ -76,6 +81,7 @@ class Services:
     revocations: Revocations
     captchas: Captchas
     outbox: OutboxWorker
+    recovery_effects: RecoveryEffects
     contract: Mapping[ServiceDescriptor, object]
     jobs: Mapping[str, Job]
 
@@ -118,6 +124,13 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
+    hints = SignInHints(pool, keyring, messages, captchas, clock)
+    resets = PasswordResets(pool, keyring, passwords, realms, tokens, messages, log, captchas, clock)
+    gate = PasswordGate(pool, keyring, passwords, tokens, clock)
+    effects = RecoveryEffects(pool, keyring, realms, log, clock)
+    recoveries = TwoFactorRecoveries(pool, keyring, gate, realms, messages, log, effects, captchas, clock)
+    recovery_codes = RecoveryCodes(pool, keyring, realms, tokens, sending, effects, clock)
+
     templates = Templates(settings.mail_templates_directory)
     letters = Letters(pool, messages, templates, settings.mail_from, clock, RealmTexts(pool, clock).get)
     outbox = OutboxWorker(pool, letters=letters, realms=realms.get, mail=mail, sms=sms, hook=hook, clock=clock)
@@ -141,7 +154,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             clock=clock,
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
-        RecoveryServicer(realms, captchas, SignInHints(pool, keyring, messages, captchas, clock)),
+        RecoveryServicer(realms, resets, recoveries, recovery_codes, effects, captchas, hints),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
@@ -155,10 +168,12 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         revocations,
         captchas,
         outbox,
+        effects,
         contract,
         jobs={
             "outbox": outbox.run,
             "retention": Retention(pool, clock).run,
+            "recoveries": PendingRecoveries(effects).run,
             "revocations": revocations.run,
             "approvals": approval_watch.run,
         },

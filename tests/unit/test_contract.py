@@ -17,15 +17,7 @@ from twofold_server.rpc.policy import policy_of
 SOURCES = Path(__file__).parents[2] / "protos" / "twofold" / "v1"
 FILES: tuple[FileDescriptor, ...] = tuple(
     module.DESCRIPTOR
-    for module in (
-        access_pb2,
-        account_pb2,
-        error_reason_pb2,
-        recovery_pb2,
-        session_pb2,
-        sign_in_pb2,
-        two_factor_pb2,
-    )
+    for module in (access_pb2, account_pb2, error_reason_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2)
 )
 METHODS: list[MethodDescriptor] = [
     method for file in FILES for service in file.services_by_name.values() for method in service.methods

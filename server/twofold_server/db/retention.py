@@ -14,9 +14,11 @@ BATCH: Final = 1000
 async def delete_expired(db: Connection, now: datetime) -> int:
     """Delete up to a batch of each kind of row that nothing reads any more; how many the largest batch had."""
     deleted = [
+        # Not a recovery whose time has come and which nobody has carried out yet, however long no server ran.
         await db.execute(
             """
-            DELETE FROM tickets WHERE ticket_id IN (SELECT ticket_id FROM tickets WHERE expire_time < $1 LIMIT $2)
+            DELETE FROM tickets WHERE ticket_id IN (
+                SELECT ticket_id FROM tickets WHERE expire_time < $1 AND (purpose <> 'recovery_pending' OR spent_time IS NOT NULL) LIMIT $2)
             """,
             now - timedelta(days=1),
             BATCH,

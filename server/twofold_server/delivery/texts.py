@@ -23,7 +23,7 @@ LANGUAGES: Final = ("en", "cs", "de", "nl", "fr")
 MAXIMUM_TEXT: Final = 1000
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 # Without them a message is worth nothing.
-_VITAL: Final = frozenset({"code"})
+_VITAL: Final = frozenset({"code", "link"})
 _SPACES: Final = str.maketrans("\u00a0\u202f\u2009", "   ")
 
 Catalogue = Mapping[str, str]
@@ -110,5 +110,5 @@ def check_override(language: str, key: str, text: str) -> None:
     allowed, used = placeholders(shipped) | {"product"}, placeholders(text)
     if not used <= allowed:
         raise TextRefused(f"text: of placeholders it may hold {', '.join(f'{{{name}}}' for name in sorted(allowed))}.")
-    if not (placeholders(shipped) & _VITAL) <= used:
-        raise TextRefused("text: it must hold {code}.")
+    if missing := (placeholders(shipped) & _VITAL) - used:
+        raise TextRefused(f"text: it must hold {', '.join(f'{{{name}}}' for name in sorted(missing))}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -82,8 +83,12 @@ class SecurityLog:
         told: Told | None = None,
         params: Mapping[str, str],
         of_account: bool = True,
+        expire_time: datetime | None = None,
     ) -> None:
-        """Write one notice for each destination; not `of_account`: its rows outlive the account."""
+        """Write one notice for each destination; not `of_account`: its rows outlive the account.
+
+        After `expire_time`, 7 days unless it is given, the notice is not worth sending.
+        """
         told = told if told is not None else await self.destinations(tx, realm, account_id)
 
         def prepare(to: EmailAddress | PhoneNumber) -> OutboxRow:
@@ -94,6 +99,7 @@ class SecurityLog:
                 account_id=account_id if of_account else None,
                 language=told.language or realm.settings.language_code,
                 params=params,
+                expire_time=expire_time,
             )
 
         for address in told.emails:
