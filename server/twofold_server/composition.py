@@ -21,6 +21,7 @@ from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
 from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.case_execution import CaseExecution
+from twofold_server.domain.case_links import CaseLinks
 from twofold_server.domain.cases import Cases
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
@@ -41,6 +42,10 @@ from twofold_server.domain.phone_numbers import PhoneNumbers
 from twofold_server.domain.proofs import SessionProofs
 from twofold_server.domain.realm_texts import RealmTexts
 from twofold_server.domain.realms import Realms
+from twofold_server.domain.recovery import PasswordResets
+from twofold_server.domain.recovery_codes import RecoveryCodes
+from twofold_server.domain.recovery_effect import RecoveryEffects
+from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.revocations import Revocations
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sending import Sending
@@ -53,7 +58,8 @@ from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.support import Support
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.jobs import CaseExpiry, Retention
+from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
+from twofold_server.jobs import CaseExpiry, PendingRecoveries, Retention
 from twofold_server.outside import breached_passwords, site_verify
 from twofold_server.rpc.account import AccountServicer
 from twofold_server.rpc.recovery import RecoveryServicer
@@ -80,6 +86,7 @@ class Services:
     revocations: Revocations
     captchas: Captchas
     outbox: OutboxWorker
+    recovery_effects: RecoveryEffects
     contract: Mapping[ServiceDescriptor, object]
     jobs: Mapping[str, Job]
 
@@ -122,6 +129,12 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     two_factor = TwoFactor(pool, keyring, engine, proofs, tokens, log, clock)
     step_ups = StepUps(pool, keyring, proofs, factors, realms, tokens, clock)
 
+    hints = SignInHints(pool, keyring, messages, captchas, clock)
+    resets = PasswordResets(pool, keyring, passwords, realms, tokens, messages, log, captchas, clock)
+    gate = PasswordGate(pool, keyring, passwords, tokens, clock)
+    effects = RecoveryEffects(pool, keyring, realms, log, clock)
+    recoveries = TwoFactorRecoveries(pool, keyring, gate, realms, messages, log, effects, captchas, clock)
+    recovery_codes = RecoveryCodes(pool, keyring, realms, tokens, sending, effects, clock)
     cases = Cases(pool, keyring, realms, messages, text_messages, log, clock)
     case_execution = CaseExecution(pool, keyring, log, clock)
     support = Support(pool, keyring, realms, messages, log, clock)
@@ -149,8 +162,8 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             clock=clock,
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
-        RecoveryServicer(realms, captchas, SignInHints(pool, keyring, messages, captchas, clock)),
-        SupportServicer(realms, support, cases, case_execution, pages),
+        RecoveryServicer(realms, resets, recoveries, recovery_codes, effects, captchas, hints),
+        SupportServicer(realms, support, cases, case_execution, CaseLinks(pool, realms, log, clock), pages),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
@@ -164,10 +177,12 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         revocations,
         captchas,
         outbox,
+        effects,
         contract,
         jobs={
             "outbox": outbox.run,
             "retention": Retention(pool, clock).run,
+            "recoveries": PendingRecoveries(effects).run,
             "cases": CaseExpiry(cases).run,
             "revocations": revocations.run,
             "approvals": approval_watch.run,

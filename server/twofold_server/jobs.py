@@ -1,4 +1,4 @@
-"""What the clock calls beside the outbox: what is over is deleted or ended."""
+"""What the clock calls beside the outbox: what is over is deleted or ended, recoveries whose wait is over are made."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from twofold_server.db import retention
 from twofold_server.db.pool import Pool
 from twofold_server.domain.cases import Cases
 from twofold_server.domain.clock import Clock
+from twofold_server.domain.recovery_effect import RecoveryEffects
 
 _PAUSE_SECONDS: Final = 60.0
+_RECOVERY_PAUSE_SECONDS: Final = 5.0
 # The rest has its turn a minute later: clearing a backlog must not crowd out the calls.
 _MOST_BATCHES: Final = 100
 
@@ -36,6 +38,22 @@ class Retention:
         for _ in range(_MOST_BATCHES):
             if await retention.delete_expired(self._pool, self._clock()) < retention.BATCH:
                 return
+
+
+class PendingRecoveries:
+    """Carries out two-factor recoveries whose wait is over, within seconds; any number of workers may run it."""
+
+    def __init__(self, effects: RecoveryEffects) -> None:
+        self._effects = effects
+
+    async def run(self) -> None:
+        """Run until cancelled.
+
+        What it raises, a database that is gone among it, ends it: whoever runs it starts it again.
+        """
+        while True:
+            await asyncio.sleep(_RECOVERY_PAUSE_SECONDS)
+            await self._effects.carry_out_due()
 
 
 class CaseExpiry:

@@ -86,6 +86,9 @@ class Target:
             assert "OK" in hostile.allowed, f"{self.name} {label}: was taken"
             if self.prepared.once:
                 await self.prepare()
+            if path == "password":
+                # It may have been a wrong one that is not told.
+                await self._forgive()
             return
         found = reason(error)
         where = f"{self.name} {label}: {error.code().name} {found or error.details()} {fields(error)}"

@@ -139,6 +139,9 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
         case "new_password":
             foreign = FINE
             return [*_common(foreign, empty=BAD, long=BAD, nul=BAD), Hostile("common", "password1", BAD)]
+        case "password" if method.endswith("BeginTwoFactorRecovery"):
+            # Wrong, and answered as the right one is.
+            return _common(FINE, empty=BAD, long=BAD)
         case "password":
             return _common(frozenset({"INVALID_CREDENTIALS"}), empty=BAD, long=BAD)
         case "email_code" | "sms_code" if not path.startswith("second_factor") or method.endswith("FinishChallenge"):
@@ -218,7 +221,7 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
         case "user_agent":
             # One reader for all: elsewhere the worst two, as each success needs a new request.
             return [hostile for hostile in _common(FINE) if hostile.label in {"long", "nul"}]
-        case "captcha" if method.endswith("RequestSignInHint"):
+        case "captcha" if method.endswith(("RequestSignInHint", "BeginTwoFactorRecovery")):
             wrong = frozenset({"CAPTCHA_INVALID"})
             return [
                 *_common(BAD, empty=frozenset({"CAPTCHA_REQUIRED"})),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 
+from tests.integration import recoveries
 from tests.integration.captchas import solved
 from tests.integration.desk_requests import BUILDERS as DESK_BUILDERS
 from tests.integration.phones import ask, begin_pairing, challenge, gateway, pair, shown
@@ -411,6 +412,65 @@ async def _revoke_device(service: Quick) -> Prepared:
     return Prepared(request, service.with_session(user))
 
 
+async def _request_password_reset(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    request = recovery_pb2.RequestPasswordResetRequest(
+        realm_id="default", email=user.email, client=full_client(service, user)
+    )
+    return Prepared(request, service.metadata)
+
+
+async def _reset_password(service: Quick) -> Prepared:
+    user = await service.signed_in_user()
+    request = await recoveries.asked(service, user)
+    request.client.CopyFrom(full_client(service, user))
+    return Prepared(request, service.metadata, once=True)
+
+
+async def _begin_recovery(service: Quick) -> Prepared:
+    user = await service.two_factor_user()
+    await service.app.services.realms.set("default", {"captcha_cost": "100"})
+    request = recovery_pb2.BeginTwoFactorRecoveryRequest(
+        realm_id="default", email=user.email, password=user.password,
+        client=full_client(service, user, await solved(service)),
+    )  # fmt: skip
+    return Prepared(request, service.metadata, once=True)
+
+
+async def _confirm_recovery(service: Quick) -> Prepared:
+    user = await recoveries.reachable_user(service, number=f"+420777{next(_phones):06}")
+    request = await recoveries.begun(service, user)
+    request.client.CopyFrom(full_client(service, user))
+    return Prepared(request, service.metadata, once=True)
+
+
+async def _send_recovery_code(service: Quick) -> Prepared:
+    user = await recoveries.reachable_user(service, number=f"+420777{next(_phones):06}")
+    request = recovery_pb2.SendTwoFactorRecoveryCodeRequest(
+        recovery_token=(await recoveries.confirmed(service, user)).recovery_token, client=full_client(service, user)
+    )
+    return Prepared(request, service.metadata)
+
+
+async def _finish_recovery(service: Quick) -> Prepared:
+    number = f"+420777{next(_phones):06}"
+    user = await recoveries.reachable_user(service, number=number)
+    token, code = await recoveries.under_way(service, user, number)
+    request = recovery_pb2.FinishTwoFactorRecoveryRequest(
+        recovery_token=token, code=code, client=full_client(service, user)
+    )
+    return Prepared(request, service.metadata, once=True)
+
+
+async def _cancel_recovery(service: Quick) -> Prepared:
+    user = await recoveries.reachable_user(service, number=f"+420777{next(_phones):06}")
+    await recoveries.confirmed(service, user)
+    request = recovery_pb2.CancelTwoFactorRecoveryRequest(
+        cancel_token=await service.link_token(user.email), client=full_client(service, user)
+    )
+    return Prepared(request, service.metadata, once=True)
+
+
 async def _request_sign_in_hint(service: Quick) -> Prepared:
     await service.app.services.realms.set(
         "default", {"sign_in_hint": "true", "hints_per_network_per_hour": "1000000", "captcha_cost": "100"}
@@ -467,6 +527,13 @@ BUILDERS: dict[str, Builder] = DESK_BUILDERS | {
     "TwoFactorService.WatchApprovals": _watch_approvals,
     "TwoFactorService.AnswerApproval": _answer_approval,
     "TwoFactorService.WatchChallenge": _watch_challenge,
+    "RecoveryService.RequestPasswordReset": _request_password_reset,
+    "RecoveryService.ResetPassword": _reset_password,
+    "RecoveryService.BeginTwoFactorRecovery": _begin_recovery,
+    "RecoveryService.ConfirmTwoFactorRecovery": _confirm_recovery,
+    "RecoveryService.SendTwoFactorRecoveryCode": _send_recovery_code,
+    "RecoveryService.FinishTwoFactorRecovery": _finish_recovery,
+    "RecoveryService.CancelTwoFactorRecovery": _cancel_recovery,
     "RecoveryService.RequestSignInHint": _request_sign_in_hint,
     "RecoveryService.CreateCaptcha": _for_anyone(recovery_pb2.CreateCaptchaRequest(realm_id="default")),
     "SessionService.RefreshSession": _refresh,

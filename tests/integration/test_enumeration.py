@@ -17,11 +17,12 @@ import pytest
 from dev.postgres import Server
 from tests.conftest import Clock
 from tests.integration.quick import Quick, new_database, quick_server
+from tests.integration.recoveries import NEW_PASSWORD, asked
 from tests.integration.rows_written import mark, written
 from tests.integration.statements import Statements, log_statements
 from tests.integration.stored_hashes import bcrypt_hash, put_hash
 from tests.service import User, details, refused
-from twofold.v1 import account_pb2
+from twofold.v1 import account_pb2, recovery_pb2
 from twofold_server.crypto.tokens import new_secret_token
 
 
@@ -197,6 +198,85 @@ async def test_links_that_lead_nowhere_are_one(watched: Watched) -> None:
     await activate(live_link, live.sign_up_binding)()
 
 
+def _ask(quick: Quick, address: str) -> Callable[[], Awaitable[Any]]:
+    return lambda: quick.recovery.RequestPasswordReset(
+        recovery_pb2.RequestPasswordResetRequest(email=address, client=quick.client), metadata=quick.metadata
+    )
+
+
+def _recover(quick: Quick, address: str, password: str = "a wrong horse 3") -> Callable[[], Awaitable[Any]]:
+    return lambda: quick.recovery.BeginTwoFactorRecovery(
+        recovery_pb2.BeginTwoFactorRecoveryRequest(email=address, password=password, client=quick.client),
+        metadata=quick.metadata,
+    )
+
+
+async def test_a_reset_of_no_account_looks_like_one_of_an_account(watched: Watched) -> None:
+    """RequestPasswordReset: the same fields and size, as many statements, and as many rows, the first time and the
+    fifth, when all places are taken.
+    """
+    user = await watched.quick.new_user()
+    await watched.see(_ask(watched.quick, "warm.reset@example.org"))
+    for attempt in range(5):
+        known = await watched.see(_ask(watched.quick, user.email))
+        unknown = await watched.see(_ask(watched.quick, "nobody.reset@example.org"))
+        assert known == unknown, attempt
+        assert known.answer == "reset_binding resend_time"
+
+
+async def test_a_recovery_with_any_password_looks_like_one_of_no_account(watched: Watched) -> None:
+    """BeginTwoFactorRecovery: right, wrong and nobody's password have one answer, size, cost and number of rows; then
+    wrong and nobody's are refused alike.
+    """
+    await watched.quick.app.services.realms.set("default", {"captcha_provider": "none"})
+    user, warm = await watched.quick.two_factor_user(), await watched.quick.new_user()
+    other = await watched.quick.two_factor_user()
+    for address, password in ((other.email, other.password), (warm.email, "no"), ("warm.two@example.org", "no")):
+        await watched.see(_recover(watched.quick, address, password))
+    fresh = await watched.quick.new_user()
+    # A fourth has no place left, and writes no ticket.
+    right = [await watched.see(_recover(watched.quick, user.email, user.password)) for _ in range(4)]
+    seen = []
+    for _ in range(6):
+        wrong = await watched.see(_recover(watched.quick, fresh.email))
+        unknown = await watched.see(_recover(watched.quick, "nobody.two@example.org"))
+        assert wrong == unknown
+        seen.append(wrong)
+    assert right[0].answer == "recovery_binding expire_time"
+    assert seen[:4] == right
+    assert "TOO_MANY_ATTEMPTS" in seen[5].answer
+
+
+async def test_reset_links_that_lead_nowhere_are_one(watched: Watched) -> None:
+    """ResetPassword: an invented, a used, a foreign and nobody's link and a wrong binding answer alike and write
+    nothing.
+    """
+    quick = watched.quick
+    user, other = await quick.new_user(), await quick.new_user()
+    used, live = await asked(quick, user), await asked(quick, other)
+    nobody = (await _ask(quick, "nobody.link@example.org")()).reset_binding
+
+    def redeem(token: str, binding: str) -> Callable[[], Awaitable[Any]]:
+        request = recovery_pb2.ResetPasswordRequest(
+            reset_token=token, reset_binding=binding, new_password=NEW_PASSWORD, client=quick.client
+        )
+        return lambda: quick.recovery.ResetPassword(request, metadata=quick.metadata)
+
+    await redeem(used.reset_token, used.reset_binding)()
+    answers = [
+        await watched.see(redeem(token, binding))
+        for token, binding in (
+            (new_secret_token()[0], used.reset_binding),
+            (used.reset_token, used.reset_binding),
+            (live.reset_token, used.reset_binding),
+            (live.reset_token, nobody),
+            (new_secret_token()[0], nobody),
+        )
+    ]
+    assert {(seen.answer, seen.size, seen.rows) for seen in answers} == {(answers[0].answer, answers[0].size, 0)}
+    await redeem(live.reset_token, live.reset_binding)()
+
+
 async def _quartiles(calls: list[Callable[[int], Awaitable[None]]], samples: int) -> list[float]:
     """The lower quartile of each call's times, sampled in turns.
 
@@ -220,7 +300,9 @@ async def test_known_and_unknown_take_the_same_time(
 ) -> None:
     """The quickest quarters differ by less than a sixth, with hashes of our own and with imported ones."""
     async with quick_server(database, tmp_path, clock, argon2_memory_kib=2048, argon2_time_cost=3) as quick:
-        await quick.app.services.realms.set("default", {"network_failures_per_hour": "1000000"})
+        await quick.app.services.realms.set(
+            "default", {"network_failures_per_hour": "1000000", "captcha_provider": "none"}
+        )
         user = await quick.new_user()
         db = await asyncpg.connect(database)
         if imported:
@@ -244,7 +326,24 @@ async def test_known_and_unknown_take_the_same_time(
             await quick.sign_up(f"free{number}@example.org")
             await db.execute("DELETE FROM tickets")
 
-        for one, other in ((known, unknown), (taken, free)):
+        async def asked_for(number: int) -> None:
+            await _ask(quick, user.email)()
+            await db.execute("DELETE FROM tickets")
+
+        async def asked_for_nobody(number: int) -> None:
+            await _ask(quick, f"free{number}@example.org")()
+            await db.execute("DELETE FROM tickets")
+
+        async def recovered(_number: int) -> None:
+            await _recover(quick, user.email)()
+            await db.execute("UPDATE password_credentials SET failures = '{0,0}', wait_until = '{epoch,epoch}'")
+
+        async def recovered_by_nobody(number: int) -> None:
+            await _recover(quick, f"nobody{number}@example.org")()
+            await db.execute("UPDATE password_credentials SET failures = '{0,0}', wait_until = '{epoch,epoch}'")
+
+        pairs = ((known, unknown), (taken, free), (asked_for, asked_for_nobody), (recovered, recovered_by_nobody))
+        for one, other in pairs:
             ratios: list[float] = []
             for _ in range(6):
                 first, second = await _quartiles([one, other], 25)

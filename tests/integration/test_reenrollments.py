@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration import recoveries
 from tests.integration.desk import DAY, Desk, open_desk, owing
 from tests.integration.test_owed_enrollments import finish, finish_request
 from tests.races.gates import held_after_hash
@@ -172,6 +173,16 @@ async def test_the_code_outlives_a_lock(service: Service) -> None:
     owed = owing(await service.sign_in(done.user))
     begun = await begin(service, owed, done.code)
     await finish(service, finish_request(service, owed, begun))
+
+
+async def test_the_code_outlives_a_password_reset(service: Service) -> None:
+    """Who has forgotten the password as well sets a new one by mail; the code is owed, and good."""
+    done = await reset(service)
+    await recoveries.reset(service, await recoveries.asked(service, done.user), done.user)
+    owed = owing(await service.sign_in(done.user))
+    with refused("INVALID_CODE"):
+        await begin(service, owed, "")
+    await finish(service, finish_request(service, owed, await begin(service, owed, done.code)))
 
 
 async def test_frozen_changes_do_not_keep_the_code_from_its_user(service: Service) -> None:

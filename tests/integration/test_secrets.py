@@ -18,11 +18,13 @@ import structlog
 
 from dev.postgres import binaries
 from tests.conftest import Clock
+from tests.integration import recoveries
 from tests.integration.desk import link_in_mail, open_desk
 from tests.integration.quick import Quick, add_caller, bearer, quick_server
 from tests.integration.requests_that_succeed import begun, challenged
 from tests.integration.secret_forms import Secrets, digests_in, ids_in, keyless
 from tests.integration.test_owed_enrollments import finish, finish_request
+from tests.integration.test_phone_numbers import wrong
 from tests.service import User, details, seed_of
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, support_pb2, two_factor_pb2
 from twofold_server import logs
@@ -99,6 +101,7 @@ async def story(database: str, tmp_path: Path, clock: Clock, said: io.StringIO) 
         told.secrets.add("credential", quick.credential)
         await _sign_up_and_in(told)
         await _prove(told)
+        await _recover(told)
         await _at_the_desk(told)
         await _fail(told)
         await told.dump()
@@ -154,6 +157,37 @@ async def _prove(told: Story) -> None:
         metadata=quick.with_session(user),
     )
     told.secrets.add("token", changed.tokens.access_token)
+
+
+async def _recover(told: Story) -> None:
+    """A forgotten password and a lost factor, every token of both, with what a stranger typed on the way."""
+    quick = told.quick
+    user = await recoveries.reachable_user(quick, "lost@example.org")
+    told.know(user)
+    request = await recoveries.asked(quick, user)
+    request.new_password = "the reset horse 14"
+    told.secrets.add("password", request.new_password)
+    told.secrets.add("reset", request.reset_binding)
+    told.secrets.add("reset link", request.reset_token)
+    await told.dump()
+    await recoveries.reset(quick, request, user)
+    await recoveries.begin(quick, user, password="the guessed horse 15")
+    told.secrets.add("typed", "the guessed horse 15")
+    quick.standing.advance(1)
+    link = await recoveries.begun(quick, user)
+    told.secrets.add("recovery", link.recovery_binding)
+    token = (await recoveries.confirm(quick, link)).recovery_token
+    told.secrets.add("recovery", token)
+    told.secrets.add("recovery link", link.recovery_link_token)
+    told.secrets.add("cancel link", await quick.link_token(user.email))
+    await told.dump()
+    await recoveries.send(quick, token)
+    code = await recoveries.code_to(quick)
+    told.secrets.add("code", code)
+    await told.dump()
+    await told.fail(recoveries.finish(quick, token, wrong(code)))
+    await recoveries.finish(quick, token, code)
+    await told.dump()
 
 
 async def _at_the_desk(told: Story) -> None:
@@ -273,10 +307,17 @@ async def test_no_secret_is_said_or_stored(story: Story, said: io.StringIO) -> N
     for number, dump in enumerate(story.dumps):
         assert "INSERT INTO public.accounts" in dump or number < 2
         assert story.secrets.betrayed_in(dump) == [], number
-    # The one secret that mails are there to carry; found in them, it shows that what is looked for would be seen.
+    # The secrets that mails are there to carry; found in them, they show that what is looked for would be seen.
     mails = "\n".join(mail.as_string() for mail in await story.quick.mails())
-    links = ["activation token 0", "case token 0", "correction token 0"]
-    assert story.secrets.betrayed_in(mails) == [*links, "new address 0"]
+    assert story.secrets.betrayed_in(mails) == [
+        "activation token 0",
+        "reset link 0",
+        "recovery link 0",
+        "cancel link 0",
+        "case token 0",
+        "correction token 0",
+        "new address 0",
+    ]
 
 
 async def test_no_code_can_be_guessed_from_a_dump(story: Story) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.authenticator import Authenticator
+from tests.integration.captchas import solve, with_captcha
 from tests.integration.desk import DAY, REASON, Desk, link_in_mail, open_desk
 from tests.integration.test_owed_enrollments import begin, finish_request
 from tests.integration.test_passkeys import ORIGIN, answered, begun
@@ -15,7 +16,7 @@ from tests.integration.test_passkeys import enrol as enrol_passkey
 from tests.integration.test_phone_numbers import set_number
 from tests.races.gates import held_after_hash, outcome
 from tests.service import PASSWORD, Service, User, refused, retry_after
-from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, support_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, sign_in_pb2, support_pb2, two_factor_pb2
 from twofold_server.domain.agents import Agent
 from twofold_server.domain.callers import Role
 from twofold_server.domain.errors import SessionEnded
@@ -286,6 +287,38 @@ async def test_an_agents_only_factors_are_strong_ones(service: Service, desk: De
                 reauthentication=agent.reauthentication, second_factor=service.code(agent, 1), client=service.client
             ),
             metadata=desk.as_(agent),
+        )
+
+
+async def test_an_agent_does_not_recover_by_mailbox_and_phone(service: Service, desk: Desk) -> None:
+    """With the password, the mailbox and a number on record, an agent's lost factor still takes two other agents."""
+    await service.app.services.realms.set("support", {"captcha_cost": "100"})
+    agent = await desk.agent()
+    await service.app.pool.execute(
+        "INSERT INTO phone_numbers (account_id, realm_id, number, verify_time)"
+        " VALUES ($1::text::uuid, 'support', 'sealed', now())",
+        agent.account_id,
+    )
+    asked = await service.recovery.CreateCaptcha(
+        recovery_pb2.CreateCaptchaRequest(realm_id="support"), metadata=desk.metadata
+    )
+    begun_with = await service.recovery.BeginTwoFactorRecovery(
+        recovery_pb2.BeginTwoFactorRecoveryRequest(
+            realm_id="support",
+            email=agent.email,
+            password=agent.password,
+            client=with_captcha(service, await solve(asked.challenge_json)),
+        ),
+        metadata=desk.metadata,
+    )
+    with refused("RECOVERY_NEEDS_SUPPORT"):
+        await service.recovery.ConfirmTwoFactorRecovery(
+            recovery_pb2.ConfirmTwoFactorRecoveryRequest(
+                recovery_link_token=await link_in_mail(service, agent.email),
+                recovery_binding=begun_with.recovery_binding,
+                client=service.client,
+            ),
+            metadata=desk.metadata,
         )
 
 

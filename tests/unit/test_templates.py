@@ -10,7 +10,7 @@ import pytest
 
 from twofold_server.crypto.keyring import Keyring, SealBroken
 from twofold_server.delivery import gsm7, texts
-from twofold_server.delivery.letters import ALREADY_REGISTERED, EMAIL_TAKEN
+from twofold_server.delivery.letters import ALREADY_REGISTERED, EMAIL_TAKEN, NOTHING_TO_RECOVER
 from twofold_server.delivery.mail import clean_text
 from twofold_server.delivery.rendering import BrokenTemplateError, Templates, utc
 from twofold_server.delivery.texts import LANGUAGES, Lifetime, TextRefused, catalogue, check_override, placeholders
@@ -18,9 +18,12 @@ from twofold_server.domain.messages import BUDGETED, NOTICE, RULES, URGENT, Mess
 from twofold_server.domain.values import EmailAddress, PhoneNumber
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
-ALL = [*(kind.value for kind in MessageKind), ALREADY_REGISTERED, EMAIL_TAKEN]
-CODES = ["sign_in_code", "confirmation_code"]
-BY_MAIL_ALONE = {"activation", ALREADY_REGISTERED, "email_change", EMAIL_TAKEN, "email_undo"}
+ALL = [*(kind.value for kind in MessageKind), ALREADY_REGISTERED, EMAIL_TAKEN, NOTHING_TO_RECOVER]
+CODES = ["sign_in_code", "confirmation_code", "recovery_code"]
+BY_MAIL_ALONE = {
+    "activation", ALREADY_REGISTERED, "email_change", EMAIL_TAKEN, "email_undo", "password_reset",
+    "two_factor_recovery", NOTHING_TO_RECOVER,
+}  # fmt: skip
 # The confirmation goes to whoever reads there, whose name nobody knows.
 NOTICES = sorted({*ALL} - {*BY_MAIL_ALONE, *CODES, "case_confirmation"})
 NAMES = frozenset().union(*(rule.shown for rule in RULES.values()))
@@ -346,8 +349,10 @@ def test_urgency_and_life_by_kind(messages: Messages) -> None:
     assert (link.priority, link.expire_time, link.due_time) == (URGENT, end, NOW)
     assert (notice.priority, notice.expire_time, notice.due_time) == (NOTICE, NOW + timedelta(days=7), NOW)
     assert URGENT < NOTICE
-    kinds = {"activation", "sign_in_code", "confirmation_code", "email_change", "sign_in_hint", "case_confirmation"}
-    assert kinds == set(BUDGETED)
+    assert set(BUDGETED) == {
+        "activation", "sign_in_code", "confirmation_code", "email_change", "password_reset", "two_factor_recovery",
+        "recovery_code", "sign_in_hint", "case_confirmation",
+    }  # fmt: skip
 
 
 def test_what_a_kind_does_not_have_is_a_mistake(messages: Messages) -> None:

@@ -60,6 +60,25 @@ class Recovery(AsyncService):
 
     DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
 
+    RequestPasswordReset: AsyncMethod[
+        recovery_pb2.RequestPasswordResetRequest, recovery_pb2.RequestPasswordResetResponse
+    ]
+    ResetPassword: AsyncMethod[recovery_pb2.ResetPasswordRequest, recovery_pb2.ResetPasswordResponse]
+    BeginTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.BeginTwoFactorRecoveryRequest, recovery_pb2.BeginTwoFactorRecoveryResponse
+    ]
+    ConfirmTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.ConfirmTwoFactorRecoveryRequest, recovery_pb2.ConfirmTwoFactorRecoveryResponse
+    ]
+    SendTwoFactorRecoveryCode: AsyncMethod[
+        recovery_pb2.SendTwoFactorRecoveryCodeRequest, recovery_pb2.SendTwoFactorRecoveryCodeResponse
+    ]
+    FinishTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.FinishTwoFactorRecoveryRequest, recovery_pb2.FinishTwoFactorRecoveryResponse
+    ]
+    CancelTwoFactorRecovery: AsyncMethod[
+        recovery_pb2.CancelTwoFactorRecoveryRequest, recovery_pb2.CancelTwoFactorRecoveryResponse
+    ]
     RequestSignInHint: AsyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
     CreateCaptcha: AsyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
 
@@ -69,6 +88,25 @@ class SyncRecovery(SyncService):
 
     DESCRIPTOR = recovery_pb2.DESCRIPTOR.services_by_name["RecoveryService"]
 
+    RequestPasswordReset: SyncMethod[
+        recovery_pb2.RequestPasswordResetRequest, recovery_pb2.RequestPasswordResetResponse
+    ]
+    ResetPassword: SyncMethod[recovery_pb2.ResetPasswordRequest, recovery_pb2.ResetPasswordResponse]
+    BeginTwoFactorRecovery: SyncMethod[
+        recovery_pb2.BeginTwoFactorRecoveryRequest, recovery_pb2.BeginTwoFactorRecoveryResponse
+    ]
+    ConfirmTwoFactorRecovery: SyncMethod[
+        recovery_pb2.ConfirmTwoFactorRecoveryRequest, recovery_pb2.ConfirmTwoFactorRecoveryResponse
+    ]
+    SendTwoFactorRecoveryCode: SyncMethod[
+        recovery_pb2.SendTwoFactorRecoveryCodeRequest, recovery_pb2.SendTwoFactorRecoveryCodeResponse
+    ]
+    FinishTwoFactorRecovery: SyncMethod[
+        recovery_pb2.FinishTwoFactorRecoveryRequest, recovery_pb2.FinishTwoFactorRecoveryResponse
+    ]
+    CancelTwoFactorRecovery: SyncMethod[
+        recovery_pb2.CancelTwoFactorRecoveryRequest, recovery_pb2.CancelTwoFactorRecoveryResponse
+    ]
     RequestSignInHint: SyncMethod[recovery_pb2.RequestSignInHintRequest, recovery_pb2.RequestSignInHintResponse]
     CreateCaptcha: SyncMethod[recovery_pb2.CreateCaptchaRequest, recovery_pb2.CreateCaptchaResponse]
 

@@ -16,12 +16,14 @@ REVIVABLE: Final = timedelta(days=14)
 async def delete_expired(db: Connection, now: datetime) -> int:
     """Delete up to a batch of each kind of row that nothing reads any more; how many the largest batch had."""
     deleted = [
+        # Not a recovery whose time has come and which nobody has carried out yet, however long no server ran.
         await db.execute(
             # A sign-up that was never activated stays a while: support may revive it.
             """
             DELETE FROM tickets WHERE ticket_id IN (
                 SELECT ticket_id FROM tickets
-                 WHERE expire_time < $1 AND (purpose <> 'activation' OR spent_time IS NOT NULL OR expire_time < $3) LIMIT $2)
+                 WHERE expire_time < $1 AND (purpose <> 'recovery_pending' OR spent_time IS NOT NULL)
+                   AND (purpose <> 'activation' OR spent_time IS NOT NULL OR expire_time < $3) LIMIT $2)
             """,
             now - timedelta(days=1),
             BATCH,

@@ -99,8 +99,12 @@ async def put_unbounded(db: Connection, t: NewTicket) -> None:
     )
 
 
-async def put_bounded(db: Connection, t: NewTicket, mail: OutboxRow, wait_key: bytes, next_time: datetime) -> bool:
-    """Write a ticket into one of three slots with its mail and its resend wait; False if another took the free slot just now.
+async def put_bounded(
+    db: Connection, t: NewTicket, mail: OutboxRow, wait_key: bytes | None = None, next_time: datetime | None = None
+) -> bool:
+    """Write a ticket into one of three slots with its mail and, where it can be sent again, its resend wait.
+
+    False if another took the free slot just now.
 
     Where all three are taken, mail and wait are written just the same, so that nothing tells; the worker finds no ticket for the mail.
     """
@@ -126,7 +130,7 @@ async def put_bounded(db: Connection, t: NewTicket, mail: OutboxRow, wait_key: b
             INSERT INTO outbox (outbox_id, realm_id, ticket_id, kind, address_mac, payload, priority, create_time, due_time, expire_time)
             SELECT $10, $2, $1, $11, $12, $13, $14, $8, $8, $9 FROM done WHERE done
         ), wait AS (
-            INSERT INTO resend_waits (key_mac, next_time, sends, expire_time) SELECT $15, $16, 0, $9 FROM done WHERE done
+            INSERT INTO resend_waits (key_mac, next_time, sends, expire_time) SELECT $15, $16, 0, $9 FROM done WHERE done AND $15::bytea IS NOT NULL
             ON CONFLICT (key_mac) DO NOTHING
         )
         SELECT done FROM done

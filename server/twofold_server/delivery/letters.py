@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import SealBroken
-from twofold_server.db import outbox
+from twofold_server.db import outbox, recovery
 from twofold_server.db.outbox import Claimed
 from twofold_server.db.pool import Connection
 from twofold_server.delivery.mail import DeliveryError, Mail, build, clean_text, clean_title
@@ -24,18 +24,26 @@ from twofold_server.domain.values import EmailAddress, RealmId
 ACTIVATION_PATH: Final = "/activate"
 ALREADY_REGISTERED: Final = "already_registered"
 EMAIL_TAKEN: Final = "email_taken"
+NOTHING_TO_RECOVER: Final = "nothing_to_recover"
 # Where links lead, below the realm's base URL, and what is written instead to the owner of an address that is taken.
 _PATHS: Final = {
     MessageKind.ACTIVATION: ACTIVATION_PATH,
     MessageKind.EMAIL_CHANGE: "/change-email",
     MessageKind.EMAIL_UNDO: "/undo-email-change",
+    MessageKind.PASSWORD_RESET: "/reset-password",
+    MessageKind.TWO_FACTOR_RECOVERY: "/recover-two-factor",
     MessageKind.CASE_OPENED: "/cancel-case",
     MessageKind.CASE_APPROVED: "/cancel-case",
     MessageKind.CASE_CONFIRMATION: "/confirm-correction",
 }
 _IF_TAKEN: Final = {MessageKind.ACTIVATION: ALREADY_REGISTERED, MessageKind.EMAIL_CHANGE: EMAIL_TAKEN}
+_TO_OWNERS: Final = frozenset({MessageKind.PASSWORD_RESET, MessageKind.TWO_FACTOR_RECOVERY})
+_CANCEL_PATH: Final = "/cancel-recovery"
+_CANCELLABLE: Final = frozenset({MessageKind.TWO_FACTOR_RECOVERY_BEGUN, MessageKind.TWO_FACTOR_RECOVERY_WAITING})
 # Sent while their ticket stands. The notice of a hint has one where there is nobody to tell: one that never stood.
-_WITH_TICKET: Final = frozenset({MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.SIGN_IN_HINT})
+_WITH_TICKET: Final = frozenset(
+    {MessageKind.SIGN_IN_CODE, MessageKind.CONFIRMATION_CODE, MessageKind.RECOVERY_CODE, MessageKind.SIGN_IN_HINT}
+)
 # An operator's own, so `twofold@localhost` and names of a private network are as good as any.
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -93,6 +101,14 @@ class Letters:
                 template, to = _IF_TAKEN[kind], owner
             else:
                 link = self._link(realm, _PATHS[kind], token)
+            if kind in _TO_OWNERS:
+                to = await self._owner(message, payload)
+            if kind is MessageKind.TWO_FACTOR_RECOVERY and not await recovery.second_factor(
+                self._db, message.realm_id, EmailAddress.parse(payload.to).key
+            ):
+                template, link = NOTHING_TO_RECOVER, ""
+        elif kind in _CANCELLABLE:
+            link = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -103,6 +119,8 @@ class Letters:
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         values = self._values(message, realm, payload, kind)
+        if kind in _CANCELLABLE:
+            values["link"] = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
         if kind in _PATHS:
             values["link"] = self._link(realm, _PATHS[kind], await self._live_token(message, payload))
         text = self._templates.render_sms(
@@ -147,6 +165,13 @@ class Letters:
             self._db, message.realm_id, message.ticket_id, self._clock()
         ):
             raise NotWorthSending("superseded", "its ticket is spent or replaced")
+
+    async def _owner(self, message: Claimed, payload: Payload) -> str:
+        """The address as its owner wrote it: another spelling may lead to another mailbox."""
+        owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+        if owner is None:
+            raise NotWorthSending("superseded", "no account of this address")
+        return owner
 
     async def _live_token(self, message: Claimed, payload: Payload) -> str:
         token = payload.params.get("token", "")

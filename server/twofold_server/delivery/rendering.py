@@ -145,6 +145,7 @@ class _Words:
         self._texts: Catalogue = {**texts.catalogue(language), **own.get(language, {})}
         self._filled = {name: value for name, value in values.items() if isinstance(value, str)}
         self._filled["factor"] = self._filled.get("factor_name") or self._factor(fold)
+        self._filled["added"] = self._added(fold)
         self._filled["change"] = self._texts.get(f"changes.{self._filled.get('case_action', '')}", "")
         lifetime, expire_time = values.get("lifetime"), values.get("expire_time")
         if isinstance(lifetime, Lifetime):
@@ -188,6 +189,12 @@ class _Words:
     def _factor(self, fold: bool) -> str:
         kind = self._filled.get("factor_kind", "")
         said = self._texts.get(f"factors.{kind}", kind)
+        return gsm7.fold(said) if fold else said
+
+    def _added(self, fold: bool) -> str:
+        """What came to an account lately, said one after the other."""
+        found = [name for name in self._filled.get("added", "").split(",") if name] or ["nothing"]
+        said = ", ".join(self._texts.get(f"added.{name}") or self._texts.get(f"factors.{name}", name) for name in found)
         return gsm7.fold(said) if fold else said
 
     def _common(self, name: str) -> str:

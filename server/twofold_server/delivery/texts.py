@@ -111,4 +111,4 @@ def check_override(language: str, key: str, text: str) -> None:
     if not used <= allowed:
         raise TextRefused(f"text: of placeholders it may hold {', '.join(f'{{{name}}}' for name in sorted(allowed))}.")
     if missing := (placeholders(shipped) & _VITAL) - used:
-        raise TextRefused(f"text: it must hold {{{min(missing)}}}.")
+        raise TextRefused(f"text: it must hold {', '.join(f'{{{name}}}' for name in sorted(missing))}.")

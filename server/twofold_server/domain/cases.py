@@ -9,17 +9,14 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import cases as db_cases
-from twofold_server.db import events as db_events
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db import support as db_support
-from twofold_server.db import tickets as db_tickets
 from twofold_server.db.cases import CaseRow, NewCase, RequestTaken, Subject
 from twofold_server.db.pool import Connection, Pool, transaction
-from twofold_server.db.tickets import NewTicket, Ticket
 from twofold_server.domain.agents import APPRENTICESHIP, Agent
+from twofold_server.domain.case_links import new_link, tell, token_of
 from twofold_server.domain.case_records import (
     CASE,
     CORRECTION,
@@ -30,7 +27,6 @@ from twofold_server.domain.case_records import (
     demand_other,
     demand_state,
     hold,
-    link_place,
     state_of,
 )
 from twofold_server.domain.clock import Clock
@@ -41,7 +37,6 @@ from twofold_server.domain.errors import (
     CaseAlreadyOpen,
     CaseNotFound,
     InvalidFields,
-    TicketNotFound,
     TwoFactorNotEnrolled,
     Violation,
 )
@@ -49,14 +44,14 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.text_messages import TextMessages
-from twofold_server.domain.values import EmailAddress, Handle, PhoneNumber, RealmId, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber, Reason
 
 _BATCH: Final = 100
 _OTHERWISE: Final = "Came with another request before: a new case needs an id of its own."
 
 
 class Cases:
-    """Opens, approves, refuses, cancels, confirms, lists and expires cases; CaseExecution executes them."""
+    """Opens, approves, refuses, cancels, lists and expires cases; CaseExecution executes them."""
 
     def __init__(
         self,
@@ -134,7 +129,7 @@ class Cases:
             expire_time=now + realm.settings.support_case_lifetime,
         )
         await db_cases.insert(tx, case)
-        token = await self._link(tx, case, CASE, case_id)
+        token = await new_link(tx, self._keyring, case, CASE, case_id)
         await agent.record(
             tx,
             realm,
@@ -144,7 +139,7 @@ class Cases:
             details={"case_id": str(case_id), "action": change.action},
             reason=request.reason.text,
         )
-        await self._tell(tx, realm, subject, MessageKind.CASE_OPENED, case, token)
+        await tell(self._log, tx, realm, subject, MessageKind.CASE_OPENED, case, token)
         if change.value is not None:
             await self._ask_for_confirmation(tx, realm, subject, case, change.value)
         return case_id
@@ -168,7 +163,9 @@ class Cases:
                 raise AgentNotEligible(metadata={"why": "TOO_NEW"})
             await db_cases.approve(tx, realm.realm_id, case_id, agent.account_id, realm.settings.support_wait, now)
             await self._record(tx, realm, agent, "case_approved", row)
-            await self._tell(tx, realm, subject, MessageKind.CASE_APPROVED, row, await self._token_of(tx, row))
+            await tell(
+                self._log, tx, realm, subject, MessageKind.CASE_APPROVED, row, await token_of(tx, self._keyring, row)
+            )
             return await self._read(tx, realm, case_id)
 
     async def reject(self, realm: Realm, agent: Agent, case_id: UUID, reason: Reason) -> Case:
@@ -188,44 +185,8 @@ class Cases:
                 if not await db_cases.close(tx, realm.realm_id, case_id, state=state, of=of, now=now):
                     demand_state(row, now)
                 await self._record(tx, realm, agent, f"case_{state}", row, reason)
-                await self._tell(tx, realm, subject, MessageKind.CASE_CLOSED, row)
+                await tell(self._log, tx, realm, subject, MessageKind.CASE_CLOSED, row)
             return await self._read(tx, realm, case_id)
-
-    async def cancel_by_link(self, realm_ids: tuple[RealmId, ...], handle: Handle, client_id: str) -> None:
-        """End a case with the link of a notice, which then works no more. Raises TicketNotFound."""
-        now = self._clock()
-        ticket = await self._peek(realm_ids, CASE, handle, "case_token")
-        realm = await self._realms.get(RealmId(ticket.realm_id))
-        async with transaction(self._pool) as tx:
-            row, subject = await self._hold_of_link(tx, realm, ticket, "case_token")
-            if not await db_cases.close(
-                tx, realm.realm_id, row.case_id, state="cancelled", of=["open", "approved"], now=now
-            ):
-                raise TicketNotFound(field="case_token")
-            await self._record_link(tx, realm, "case_cancelled", row, client_id)
-            await self._tell(tx, realm, subject, MessageKind.CASE_CLOSED, row)
-
-    async def confirm(self, realm_ids: tuple[RealmId, ...], handle: Handle, client_id: str) -> None:
-        """Note that a case's new address or number reaches somebody, by the link that went there.
-
-        Raises TicketNotFound.
-        """
-        now = self._clock()
-        ticket = await self._peek(realm_ids, CORRECTION, handle, "correction_token")
-        realm = await self._realms.get(RealmId(ticket.realm_id))
-        async with transaction(self._pool) as tx:
-            row, _ = await self._hold_of_link(tx, realm, ticket, "correction_token")
-            spent = await db_tickets.spend(
-                tx,
-                realm_id=realm.realm_id,
-                ticket_id=ticket.ticket_id,
-                handle_hash=handle.hash,
-                binding_hash=None,
-                now=now,
-            )
-            if not spent or not await db_cases.confirm(tx, realm.realm_id, row.case_id, now):
-                raise TicketNotFound(field="correction_token")
-            await self._record_link(tx, realm, "case_confirmed", row, client_id)
 
     async def page(
         self, realm: Realm, agent: Agent, account_id: UUID | None, *, open_only: bool, before: UUID | None, limit: int
@@ -263,39 +224,6 @@ class Cases:
             reason=reason,
         )
 
-    async def _record_link(self, tx: Connection, realm: Realm, kind: str, row: CaseRow, client_id: str) -> None:
-        await db_events.write(
-            tx,
-            event_id=uuid7(),
-            realm_id=realm.realm_id,
-            account_id=row.account_id,
-            kind=kind,
-            client_id=client_id,
-            now=self._clock(),
-            details={"case_id": str(row.case_id), "action": row.action, "by": "link"},
-            personal=None,
-        )
-
-    async def _tell(
-        self,
-        tx: Connection,
-        realm: Realm,
-        subject: Subject,
-        kind: MessageKind,
-        case: CaseRow | NewCase,
-        token: str = "",
-    ) -> None:
-        params = {"name": subject.display_name, "case_action": case.action}
-        await self._log.tell(
-            tx,
-            realm,
-            subject.account_id,
-            kind,
-            params=params | {"token": token} if token else params,
-            ticket_id=case.case_id if token else None,
-            expire_time=case.expire_time if token else None,
-        )
-
     async def _ask_for_confirmation(
         self, tx: Connection, realm: Realm, subject: Subject, case: NewCase, value: EmailAddress | PhoneNumber
     ) -> None:
@@ -308,52 +236,9 @@ class Cases:
             ticket_id=ticket_id,
             language=subject.language_code or realm.settings.language_code,
             expire_time=case.expire_time,
-            params={"token": await self._link(tx, case, CORRECTION, ticket_id)},
+            params={"token": await new_link(tx, self._keyring, case, CORRECTION, ticket_id)},
         )
         if isinstance(value, PhoneNumber):
             await self._text_messages.admit(tx, realm, message, value)
         else:
             await db_outbox.insert(tx, message)
-
-    async def _link(self, tx: Connection, case: NewCase, purpose: str, ticket_id: UUID) -> str:
-        token, handle_hash = tokens.new_secret_token()
-        # Kept, sealed: the notice of the approval has the link of the first.
-        payload = json.dumps({"token": token}).encode()
-        await db_tickets.put_single(
-            tx,
-            NewTicket(
-                ticket_id=ticket_id,
-                realm_id=case.realm_id,
-                purpose=purpose,
-                subject=str(case.case_id),
-                handle_hash=handle_hash,
-                binding_hash=None,
-                payload=self._keyring.seal(payload, link_place(case.realm_id, case.account_id, ticket_id)),
-                create_time=case.create_time,
-                expire_time=case.expire_time,
-                account_id=case.account_id,
-            ),
-        )
-        return token
-
-    async def _token_of(self, tx: Connection, row: CaseRow) -> str:
-        payload = await db_tickets.payload_of(tx, row.realm_id, row.case_id)
-        if payload is None:
-            return ""
-        place = link_place(row.realm_id, row.account_id, row.case_id)
-        token: str = json.loads(self._keyring.open(payload, place))["token"]
-        return token
-
-    async def _peek(self, realm_ids: tuple[RealmId, ...], purpose: str, handle: Handle, field: str) -> Ticket:
-        ticket = await db_tickets.peek(
-            self._pool, realm_ids=list(realm_ids), purpose=purpose, handle_hash=handle.hash, now=self._clock()
-        )
-        if ticket is None:
-            raise TicketNotFound(field=field)
-        return ticket
-
-    async def _hold_of_link(self, tx: Connection, realm: Realm, ticket: Ticket, field: str) -> tuple[CaseRow, Subject]:
-        try:
-            return await hold(tx, realm, UUID(ticket.subject))
-        except CaseNotFound:
-            raise TicketNotFound(field=field) from None

@@ -27,8 +27,16 @@ class MessageKind(StrEnum):
     ACTIVATION = "activation"
     SIGN_IN_CODE = "sign_in_code"
     CONFIRMATION_CODE = "confirmation_code"
+    PASSWORD_RESET = "password_reset"
+    TWO_FACTOR_RECOVERY = "two_factor_recovery"
+    RECOVERY_CODE = "recovery_code"
     NEW_DEVICE = "new_device"
     PASSWORD_CHANGED = "password_changed"
+    PASSWORD_RESET_DONE = "password_reset_done"
+    TWO_FACTOR_RECOVERY_BEGUN = "two_factor_recovery_begun"
+    TWO_FACTOR_RECOVERY_WAITING = "two_factor_recovery_waiting"
+    TWO_FACTOR_RECOVERY_CANCELLED = "two_factor_recovery_cancelled"
+    TWO_FACTOR_RECOVERED = "two_factor_recovered"
     TWO_FACTOR_ENABLED = "two_factor_enabled"
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
@@ -80,8 +88,16 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACTIVATION: Rule(URGENT, None, frozenset({"name"}), frozenset({"token"}), budgeted=True),
     MessageKind.SIGN_IN_CODE: Rule(URGENT, None, frozenset({"code"}), budgeted=True),
     MessageKind.CONFIRMATION_CODE: Rule(URGENT, None, frozenset({"code"}), budgeted=True),
+    MessageKind.PASSWORD_RESET: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
+    MessageKind.TWO_FACTOR_RECOVERY: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
+    MessageKind.RECOVERY_CODE: Rule(URGENT, None, frozenset({"code"}), budgeted=True),
     MessageKind.NEW_DEVICE: Rule(shown=_WHERE),
     MessageKind.PASSWORD_CHANGED: Rule(shown=_WHERE),
+    MessageKind.PASSWORD_RESET_DONE: Rule(shown=_WHERE | {"added"}),
+    MessageKind.TWO_FACTOR_RECOVERY_BEGUN: Rule(shown=_WHERE, secrets=frozenset({"token"})),
+    MessageKind.TWO_FACTOR_RECOVERY_WAITING: Rule(shown=_WHERE, secrets=frozenset({"token"})),
+    MessageKind.TWO_FACTOR_RECOVERY_CANCELLED: Rule(shown=_WHERE),
+    MessageKind.TWO_FACTOR_RECOVERED: Rule(shown=_WHERE),
     MessageKind.TWO_FACTOR_ENABLED: Rule(shown=_FACTOR),
     MessageKind.FACTOR_ADDED: Rule(shown=_FACTOR),
     MessageKind.FACTOR_REMOVED: Rule(shown=_FACTOR),
@@ -111,18 +127,25 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACCOUNT_UNLOCKED: Rule(shown=frozenset({"name"})),
 }
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
+# Apart from the rest: codes of sign-ins and recoveries need a password, and whoever needs none would else silence them;
+# links for forgotten passwords are few, as their places are, and sign-ups of strangers must not hold them back; notices
+# of hints must not silence the links that their readers ask for.
+_OWN_BUDGETS: Final = (
+    (MessageKind.SIGN_IN_CODE,),
+    (MessageKind.TWO_FACTOR_RECOVERY, MessageKind.RECOVERY_CODE),
+    (MessageKind.PASSWORD_RESET,),
+    (MessageKind.SIGN_IN_HINT,),
+)
 
 
 def budget_of(kind: str) -> tuple[MessageKind, ...]:
-    """The kinds that one budget of an address is shared with; none where there is no budget.
-
-    Codes of sign-ins have their own: they need a password, and whoever needs none would else silence them. So have
-    notices of hints, which must not silence the links that their readers ask for.
-    """
+    """The kinds that one budget of an address is shared with; none where there is no budget."""
     if kind not in BUDGETED:
         return ()
-    apart = (MessageKind.SIGN_IN_CODE, MessageKind.SIGN_IN_HINT)
-    return (MessageKind(kind),) if kind in apart else tuple(other for other in BUDGETED if other not in apart)
+    for own in _OWN_BUDGETS:
+        if kind in own:
+            return own
+    return tuple(other for other in BUDGETED if not any(other in own for own in _OWN_BUDGETS))
 
 
 @dataclass(frozen=True, slots=True)

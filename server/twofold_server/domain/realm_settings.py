@@ -57,6 +57,16 @@ class RealmSettings:
 
     password_minimum: int = _count("Code points of a new password at least (ASVS 6.2.1; NIST: 15).", 8, 8, 64)
     activation_lifetime: timedelta = _duration("Life of an activation link.", 2 * _DAY, 600, 14 * _DAY)
+    reset_lifetime: timedelta = _duration("Life of a link by which a password is reset.", 1800, 300, _DAY)
+    recovery_link_lifetime: timedelta = _duration("Life of a link that begins a two-factor recovery.", 300, 60, 3600)
+    recovery_lifetime: timedelta = _duration("Life of a two-factor recovery once its link was opened.", 600, 300, 3600)
+    two_factor_recovery_wait: timedelta = _duration(
+        "Wait before a two-factor recovery takes effect, while it can be cancelled; 0: none.", 0, 0, 30 * _DAY
+    )
+    recoveries_per_network_per_hour: int = _count("Recoveries that one network begins an hour.", 100, 1, 1_000_000)
+    recoveries_per_caller_per_hour: int = _count(
+        "Recoveries an hour of a caller that may not state its client.", 10_000, 1, 1_000_000_000
+    )
     email_change_lifetime: timedelta = _duration(
         "Life of the link that confirms a new address (NIST SP 800-63A: 24 h).", _DAY, 600, 7 * _DAY
     )
@@ -131,6 +141,13 @@ class RealmSettings:
     )
     captcha_sign_up_after: int = _count(
         "Sign-ups and resends, counted likewise, from which on SignUp asks for one. 0: never.", 0, 0, 1_000_000_000
+    )
+    captcha_recovery_after: int = _count(
+        "Which recovery of one network in the hour is the first for whose RequestPasswordReset one is asked; 1: each, "
+        "0: none. Without a provider none is.",
+        10,
+        0,
+        1_000_000_000,
     )
     sign_in_hint: bool = field(
         default=False, metadata={"doc": "Whoever names a resource is told its owner's address, masked."}

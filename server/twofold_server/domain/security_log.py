@@ -88,7 +88,8 @@ class SecurityLog:
     ) -> None:
         """Write one notice for each destination; not `of_account`: its rows outlive the account.
 
-        `ticket_id` and `expire_time` are those of the link that it carries, where it carries one.
+        `ticket_id` and `expire_time` are those of the link that it carries, where it carries one; after `expire_time`,
+        7 days unless it is given, the notice is not worth sending.
         """
         told = told if told is not None else await self.destinations(tx, realm, account_id)
 

@@ -67,19 +67,28 @@ class Sending:
         self._clock = clock
 
     async def code(
-        self, realm: Realm, kind: str, destination: str, subject: Subject, more: dict[str, Any], *, first: bool
+        self,
+        realm: Realm,
+        kind: str,
+        destination: str,
+        subject: Subject,
+        more: dict[str, Any],
+        *,
+        first: bool,
+        message: MessageKind | None = None,
     ) -> CodeSent:
         """Send a code of a kind to an address or number; where one went out just now, tell how far that came instead.
 
         `more` is kept with it, sealed, for the answer. `first`: it proves the destination, and signs nobody in.
+        `message`: what the code is for, where it is for neither of these.
         """
         now = self._clock()
         ticket_id, code = uuid7(), short_codes.new_code()
         expire_time = now + realm.settings.code_lifetime
         to = PhoneNumber.parse(destination) if kind == sms_code.KIND else EmailAddress.parse(destination)
-        message = self._messages.prepare(
+        row = self._messages.prepare(
             realm.realm_id,
-            MessageKind.CONFIRMATION_CODE if first else MessageKind.SIGN_IN_CODE,
+            message or (MessageKind.CONFIRMATION_CODE if first else MessageKind.SIGN_IN_CODE),
             to=to,
             account_id=subject.account_id,
             ticket_id=ticket_id,
@@ -94,9 +103,9 @@ class Sending:
             if not await db_sent.put(tx, ticket, SLOT[kind], code_mac, now - realm.settings.resend_wait):
                 return await self._earlier(tx, realm, kind, destination, subject)
             if isinstance(to, PhoneNumber):
-                delivery = await self._text_messages.admit(tx, realm, message, to, known_device=subject.known_device)
+                delivery = await self._text_messages.admit(tx, realm, row, to, known_device=subject.known_device)
             else:
-                await db_outbox.insert(tx, message)
+                await db_outbox.insert(tx, row)
                 delivery = new_delivery(realm, now, None)
         return CodeSent(kind, ticket_id, _masked(kind, destination), expire_time, delivery)
 

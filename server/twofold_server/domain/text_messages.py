@@ -56,11 +56,14 @@ class TextMessages:
         settings = realm.settings
         hour = hour_of(row.create_time)
         day = hour - timedelta(hours=hour.hour)
-        # Sign-in codes and notices have counts of their own: a stranger who enrols or confirms a number that is
-        # another's, or one beside it, must not silence them, nor one who knows the password the owner's own device.
+        # Codes of sign-ins and of recoveries, and notices, have counts of their own: a stranger who enrols or confirms
+        # a number that is another's, or one beside it, must not silence them, nor one who knows the password the
+        # owner's own device.
         by_hour, by_day, use = settings.sms_per_number_per_hour, settings.sms_per_number_per_day, "code"
         if row.kind == MessageKind.SIGN_IN_CODE:
             use = "sign-in-known" if known_device else "sign-in"
+        elif row.kind == MessageKind.RECOVERY_CODE:
+            use = "recovery"
         elif not budget_of(row.kind):
             by_hour = by_day = settings.sms_notices_per_number_per_day
             use = "notice"

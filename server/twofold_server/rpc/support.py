@@ -9,6 +9,7 @@ from uuid import UUID
 from twofold.v1 import support_pb2
 from twofold_server.domain.agents import Agent
 from twofold_server.domain.case_execution import CaseExecution
+from twofold_server.domain.case_links import CaseLinks
 from twofold_server.domain.case_records import CaseRequest, Change
 from twofold_server.domain.cases import Cases
 from twofold_server.domain.paging import Pages
@@ -27,11 +28,14 @@ class SupportServicer:
 
     SERVICE: Final = support_pb2.DESCRIPTOR.services_by_name["SupportService"]
 
-    def __init__(self, realms: Realms, support: Support, cases: Cases, execution: CaseExecution, pages: Pages) -> None:
+    def __init__(
+        self, realms: Realms, support: Support, cases: Cases, execution: CaseExecution, links: CaseLinks, pages: Pages
+    ) -> None:
         self._realms = realms
         self._support = support
         self._cases = cases
         self._execution = execution
+        self._links = links
         self._pages = pages
 
     async def FindAccounts(
@@ -77,7 +81,7 @@ class SupportServicer:
             with reading(request) as door:
                 handle = door.handle("case_token")
             realms = (call.named_realm,) if call.named_realm is not None else call.realms
-            await self._cases.cancel_by_link(realms, handle, call.caller.name)
+            await self._links.cancel(realms, handle, call.caller.name)
         else:
             realm = await self._realms.get(call.realm)
             with reading(request) as door:
@@ -90,7 +94,7 @@ class SupportServicer:
     ) -> support_pb2.ConfirmCorrectionResponse:
         with reading(request) as door:
             handle = door.handle("correction_token")
-        await self._cases.confirm(call.realms, handle, call.caller.name)
+        await self._links.confirm(call.realms, handle, call.caller.name)
         return support_pb2.ConfirmCorrectionResponse()
 
     async def ExecuteCase(self, request: support_pb2.ExecuteCaseRequest, call: Call) -> support_pb2.ExecuteCaseResponse:

@@ -106,9 +106,12 @@ async def test_timeout_that_is_none_is_refused(call: Call, seconds: float) -> No
 async def test_both_clients_have_every_method_of_the_contract(fake: FakeServer, call: Call) -> None:
     """Each method found in the descriptors can be called and answers with its own response."""
     names = {
-        "AccountService": "accounts", "RecoveryService": "recovery", "SessionService": "sessions",
-        "SupportService": "support", "TwoFactorService": "two_factor",
-    }  # fmt: skip
+        "AccountService": "accounts",
+        "RecoveryService": "recovery",
+        "SessionService": "sessions",
+        "SupportService": "support",
+        "TwoFactorService": "two_factor",
+    }
     services = [service for file in service_files() for service in file.services_by_name.values()]
     wanted = []
     for service in services:

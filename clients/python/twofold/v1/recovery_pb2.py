@@ -14,10 +14,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from twofold.v1 import access_pb2 as twofold_dot_v1_dot_access__pb2
+from twofold.v1 import account_pb2 as twofold_dot_v1_dot_account__pb2
 from twofold.v1 import sign_in_pb2 as twofold_dot_v1_dot_sign__in__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19twofold/v1/recovery.proto\x12\ntwofold.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17twofold/v1/access.proto\x1a\x18twofold/v1/sign_in.proto\"n\n\x18RequestSignInHintRequest\x12\x10\n\x08realm_id\x18\x01 \x01(\t\x12\x15\n\rresource_name\x18\x02 \x01(\t\x12)\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"1\n\x19RequestSignInHintResponse\x12\x14\n\x0cmasked_email\x18\x01 \x01(\t\"(\n\x14\x43reateCaptchaRequest\x12\x10\n\x08realm_id\x18\x01 \x01(\t\"\xa1\x01\n\x15\x43reateCaptchaResponse\x12-\n\x08provider\x18\x01 \x01(\x0e\x32\x1b.twofold.v1.CaptchaProvider\x12\x16\n\x0e\x63hallenge_json\x18\x02 \x01(\t\x12\x10\n\x08site_key\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xca\x01\n\x0f\x43\x61ptchaProvider\x12 \n\x1c\x43\x41PTCHA_PROVIDER_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41PTCHA_PROVIDER_NONE\x10\x01\x12\x1b\n\x17\x43\x41PTCHA_PROVIDER_ALTCHA\x10\x02\x12\x1d\n\x19\x43\x41PTCHA_PROVIDER_HCAPTCHA\x10\x03\x12\x1e\n\x1a\x43\x41PTCHA_PROVIDER_TURNSTILE\x10\x04\x12\x1e\n\x1a\x43\x41PTCHA_PROVIDER_RECAPTCHA\x10\x05\x32\xe6\x01\n\x0fRecoveryService\x12n\n\x11RequestSignInHint\x12$.twofold.v1.RequestSignInHintRequest\x1a%.twofold.v1.RequestSignInHintResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x01 \x01\x12\x63\n\rCreateCaptcha\x12 .twofold.v1.CreateCaptchaRequest\x1a!.twofold.v1.CreateCaptchaResponse\"\r\x90\x02\x01\xaa\xd4\x18\x06\n\x01\x02\x12\x01\x01\x42$\n\ntwofold.v1P\x01Z\x14twofold/v1;twofoldv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19twofold/v1/recovery.proto\x12\ntwofold.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17twofold/v1/access.proto\x1a\x18twofold/v1/account.proto\x1a\x18twofold/v1/sign_in.proto\"i\n\x1bRequestPasswordResetRequest\x12\x10\n\x08realm_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12)\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"f\n\x1cRequestPasswordResetResponse\x12\x15\n\rreset_binding\x18\x01 \x01(\t\x12/\n\x0bresend_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x14ResetPasswordRequest\x12\x13\n\x0breset_token\x18\x01 \x01(\t\x12\x15\n\rreset_binding\x18\x02 \x01(\t\x12\x14\n\x0cnew_password\x18\x03 \x01(\t\x12)\n\x06\x63lient\x18\x04 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"{\n\x15ResetPasswordResponse\x12-\n\tadditions\x18\x01 \x03(\x0b\x32\x1a.twofold.v1.RecentAddition\x12\x33\n\x0fpassword_advice\x18\x02 \x01(\x0b\x32\x1a.twofold.v1.PasswordAdvice\"\xa4\x01\n\x0eRecentAddition\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.twofold.v1.AdditionKind\x12+\n\x0b\x66\x61\x63tor_kind\x18\x02 \x01(\x0e\x32\x16.twofold.v1.FactorKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x1d\x42\x65ginTwoFactorRecoveryRequest\x12\x10\n\x08realm_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\x12)\n\x06\x63lient\x18\x04 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"k\n\x1e\x42\x65ginTwoFactorRecoveryResponse\x12\x18\n\x10recovery_binding\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x1f\x43onfirmTwoFactorRecoveryRequest\x12\x1b\n\x13recovery_link_token\x18\x01 \x01(\t\x12\x18\n\x10recovery_binding\x18\x02 \x01(\t\x12)\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"\x88\x01\n ConfirmTwoFactorRecoveryResponse\x12\x16\n\x0erecovery_token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13masked_phone_number\x18\x03 \x01(\t\"e\n SendTwoFactorRecoveryCodeRequest\x12\x16\n\x0erecovery_token\x18\x01 \x01(\t\x12)\n\x06\x63lient\x18\x02 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"\x9e\x01\n!SendTwoFactorRecoveryCodeResponse\x12\x1b\n\x13masked_phone_number\x18\x01 \x01(\t\x12\x34\n\x10\x63ode_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08\x64\x65livery\x18\x03 \x01(\x0b\x32\x14.twofold.v1.Delivery\"q\n\x1e\x46inishTwoFactorRecoveryRequest\x12\x16\n\x0erecovery_token\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12)\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"U\n\x1f\x46inishTwoFactorRecoveryResponse\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"a\n\x1e\x43\x61ncelTwoFactorRecoveryRequest\x12\x14\n\x0c\x63\x61ncel_token\x18\x01 \x01(\t\x12)\n\x06\x63lient\x18\x02 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"!\n\x1f\x43\x61ncelTwoFactorRecoveryResponse\"n\n\x18RequestSignInHintRequest\x12\x10\n\x08realm_id\x18\x01 \x01(\t\x12\x15\n\rresource_name\x18\x02 \x01(\t\x12)\n\x06\x63lient\x18\x03 \x01(\x0b\x32\x19.twofold.v1.ClientContext\"1\n\x19RequestSignInHintResponse\x12\x14\n\x0cmasked_email\x18\x01 \x01(\t\"(\n\x14\x43reateCaptchaRequest\x12\x10\n\x08realm_id\x18\x01 \x01(\t\"\xa1\x01\n\x15\x43reateCaptchaResponse\x12-\n\x08provider\x18\x01 \x01(\x0e\x32\x1b.twofold.v1.CaptchaProvider\x12\x16\n\x0e\x63hallenge_json\x18\x02 \x01(\t\x12\x10\n\x08site_key\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa1\x01\n\x0c\x41\x64\x64itionKind\x12\x1d\n\x19\x41\x44\x44ITION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x44\x44ITION_KIND_FACTOR\x10\x01\x12\x1e\n\x1a\x41\x44\x44ITION_KIND_BACKUP_CODES\x10\x02\x12\x18\n\x14\x41\x44\x44ITION_KIND_DEVICE\x10\x03\x12\x1e\n\x1a\x41\x44\x44ITION_KIND_PHONE_NUMBER\x10\x04*\xca\x01\n\x0f\x43\x61ptchaProvider\x12 \n\x1c\x43\x41PTCHA_PROVIDER_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43\x41PTCHA_PROVIDER_NONE\x10\x01\x12\x1b\n\x17\x43\x41PTCHA_PROVIDER_ALTCHA\x10\x02\x12\x1d\n\x19\x43\x41PTCHA_PROVIDER_HCAPTCHA\x10\x03\x12\x1e\n\x1a\x43\x41PTCHA_PROVIDER_TURNSTILE\x10\x04\x12\x1e\n\x1a\x43\x41PTCHA_PROVIDER_RECAPTCHA\x10\x05\x32\xd7\x08\n\x0fRecoveryService\x12w\n\x14RequestPasswordReset\x12\'.twofold.v1.RequestPasswordResetRequest\x1a(.twofold.v1.RequestPasswordResetResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x01 \x01\x12\x62\n\rResetPassword\x12 .twofold.v1.ResetPasswordRequest\x1a!.twofold.v1.ResetPasswordResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x02 \x01\x12}\n\x16\x42\x65ginTwoFactorRecovery\x12).twofold.v1.BeginTwoFactorRecoveryRequest\x1a*.twofold.v1.BeginTwoFactorRecoveryResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x01 \x01\x12\x83\x01\n\x18\x43onfirmTwoFactorRecovery\x12+.twofold.v1.ConfirmTwoFactorRecoveryRequest\x1a,.twofold.v1.ConfirmTwoFactorRecoveryResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x02 \x01\x12\x86\x01\n\x19SendTwoFactorRecoveryCode\x12,.twofold.v1.SendTwoFactorRecoveryCodeRequest\x1a-.twofold.v1.SendTwoFactorRecoveryCodeResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x02 \x01\x12\x80\x01\n\x17\x46inishTwoFactorRecovery\x12*.twofold.v1.FinishTwoFactorRecoveryRequest\x1a+.twofold.v1.FinishTwoFactorRecoveryResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x02 \x01\x12\x80\x01\n\x17\x43\x61ncelTwoFactorRecovery\x12*.twofold.v1.CancelTwoFactorRecoveryRequest\x1a+.twofold.v1.CancelTwoFactorRecoveryResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x02 \x01\x12n\n\x11RequestSignInHint\x12$.twofold.v1.RequestSignInHintRequest\x1a%.twofold.v1.RequestSignInHintResponse\"\x0c\xaa\xd4\x18\x08\n\x01\x02\x12\x01\x01 \x01\x12\x63\n\rCreateCaptcha\x12 .twofold.v1.CreateCaptchaRequest\x1a!.twofold.v1.CreateCaptchaResponse\"\r\x90\x02\x01\xaa\xd4\x18\x06\n\x01\x02\x12\x01\x01\x42$\n\ntwofold.v1P\x01Z\x14twofold/v1;twofoldv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,20 +26,66 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'twofold.v1.recovery_pb2', _
 if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['DESCRIPTOR']._options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\ntwofold.v1P\001Z\024twofold/v1;twofoldv1'
+  _globals['_RECOVERYSERVICE'].methods_by_name['RequestPasswordReset']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['RequestPasswordReset']._serialized_options = b'\252\324\030\010\n\001\002\022\001\001 \001'
+  _globals['_RECOVERYSERVICE'].methods_by_name['ResetPassword']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['ResetPassword']._serialized_options = b'\252\324\030\010\n\001\002\022\001\002 \001'
+  _globals['_RECOVERYSERVICE'].methods_by_name['BeginTwoFactorRecovery']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['BeginTwoFactorRecovery']._serialized_options = b'\252\324\030\010\n\001\002\022\001\001 \001'
+  _globals['_RECOVERYSERVICE'].methods_by_name['ConfirmTwoFactorRecovery']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['ConfirmTwoFactorRecovery']._serialized_options = b'\252\324\030\010\n\001\002\022\001\002 \001'
+  _globals['_RECOVERYSERVICE'].methods_by_name['SendTwoFactorRecoveryCode']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['SendTwoFactorRecoveryCode']._serialized_options = b'\252\324\030\010\n\001\002\022\001\002 \001'
+  _globals['_RECOVERYSERVICE'].methods_by_name['FinishTwoFactorRecovery']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['FinishTwoFactorRecovery']._serialized_options = b'\252\324\030\010\n\001\002\022\001\002 \001'
+  _globals['_RECOVERYSERVICE'].methods_by_name['CancelTwoFactorRecovery']._options = None
+  _globals['_RECOVERYSERVICE'].methods_by_name['CancelTwoFactorRecovery']._serialized_options = b'\252\324\030\010\n\001\002\022\001\002 \001'
   _globals['_RECOVERYSERVICE'].methods_by_name['RequestSignInHint']._options = None
   _globals['_RECOVERYSERVICE'].methods_by_name['RequestSignInHint']._serialized_options = b'\252\324\030\010\n\001\002\022\001\001 \001'
   _globals['_RECOVERYSERVICE'].methods_by_name['CreateCaptcha']._options = None
   _globals['_RECOVERYSERVICE'].methods_by_name['CreateCaptcha']._serialized_options = b'\220\002\001\252\324\030\006\n\001\002\022\001\001'
-  _globals['_CAPTCHAPROVIDER']._serialized_start=495
-  _globals['_CAPTCHAPROVIDER']._serialized_end=697
-  _globals['_REQUESTSIGNINHINTREQUEST']._serialized_start=125
-  _globals['_REQUESTSIGNINHINTREQUEST']._serialized_end=235
-  _globals['_REQUESTSIGNINHINTRESPONSE']._serialized_start=237
-  _globals['_REQUESTSIGNINHINTRESPONSE']._serialized_end=286
-  _globals['_CREATECAPTCHAREQUEST']._serialized_start=288
-  _globals['_CREATECAPTCHAREQUEST']._serialized_end=328
-  _globals['_CREATECAPTCHARESPONSE']._serialized_start=331
-  _globals['_CREATECAPTCHARESPONSE']._serialized_end=492
-  _globals['_RECOVERYSERVICE']._serialized_start=700
-  _globals['_RECOVERYSERVICE']._serialized_end=930
+  _globals['_ADDITIONKIND']._serialized_start=2267
+  _globals['_ADDITIONKIND']._serialized_end=2428
+  _globals['_CAPTCHAPROVIDER']._serialized_start=2431
+  _globals['_CAPTCHAPROVIDER']._serialized_end=2633
+  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_start=151
+  _globals['_REQUESTPASSWORDRESETREQUEST']._serialized_end=256
+  _globals['_REQUESTPASSWORDRESETRESPONSE']._serialized_start=258
+  _globals['_REQUESTPASSWORDRESETRESPONSE']._serialized_end=360
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=363
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=494
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=496
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=619
+  _globals['_RECENTADDITION']._serialized_start=622
+  _globals['_RECENTADDITION']._serialized_end=786
+  _globals['_BEGINTWOFACTORRECOVERYREQUEST']._serialized_start=788
+  _globals['_BEGINTWOFACTORRECOVERYREQUEST']._serialized_end=913
+  _globals['_BEGINTWOFACTORRECOVERYRESPONSE']._serialized_start=915
+  _globals['_BEGINTWOFACTORRECOVERYRESPONSE']._serialized_end=1022
+  _globals['_CONFIRMTWOFACTORRECOVERYREQUEST']._serialized_start=1025
+  _globals['_CONFIRMTWOFACTORRECOVERYREQUEST']._serialized_end=1156
+  _globals['_CONFIRMTWOFACTORRECOVERYRESPONSE']._serialized_start=1159
+  _globals['_CONFIRMTWOFACTORRECOVERYRESPONSE']._serialized_end=1295
+  _globals['_SENDTWOFACTORRECOVERYCODEREQUEST']._serialized_start=1297
+  _globals['_SENDTWOFACTORRECOVERYCODEREQUEST']._serialized_end=1398
+  _globals['_SENDTWOFACTORRECOVERYCODERESPONSE']._serialized_start=1401
+  _globals['_SENDTWOFACTORRECOVERYCODERESPONSE']._serialized_end=1559
+  _globals['_FINISHTWOFACTORRECOVERYREQUEST']._serialized_start=1561
+  _globals['_FINISHTWOFACTORRECOVERYREQUEST']._serialized_end=1674
+  _globals['_FINISHTWOFACTORRECOVERYRESPONSE']._serialized_start=1676
+  _globals['_FINISHTWOFACTORRECOVERYRESPONSE']._serialized_end=1761
+  _globals['_CANCELTWOFACTORRECOVERYREQUEST']._serialized_start=1763
+  _globals['_CANCELTWOFACTORRECOVERYREQUEST']._serialized_end=1860
+  _globals['_CANCELTWOFACTORRECOVERYRESPONSE']._serialized_start=1862
+  _globals['_CANCELTWOFACTORRECOVERYRESPONSE']._serialized_end=1895
+  _globals['_REQUESTSIGNINHINTREQUEST']._serialized_start=1897
+  _globals['_REQUESTSIGNINHINTREQUEST']._serialized_end=2007
+  _globals['_REQUESTSIGNINHINTRESPONSE']._serialized_start=2009
+  _globals['_REQUESTSIGNINHINTRESPONSE']._serialized_end=2058
+  _globals['_CREATECAPTCHAREQUEST']._serialized_start=2060
+  _globals['_CREATECAPTCHAREQUEST']._serialized_end=2100
+  _globals['_CREATECAPTCHARESPONSE']._serialized_start=2103
+  _globals['_CREATECAPTCHARESPONSE']._serialized_end=2264
+  _globals['_RECOVERYSERVICE']._serialized_start=2636
+  _globals['_RECOVERYSERVICE']._serialized_end=3747
 # @@protoc_insertion_point(module_scope)

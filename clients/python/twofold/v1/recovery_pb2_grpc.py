@@ -6,7 +6,10 @@ from twofold.v1 import recovery_pb2 as twofold_dot_v1_dot_recovery__pb2
 
 
 class RecoveryServiceStub(object):
-    """The ways back to an account.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
+
+    Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
+    is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
     DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
@@ -19,6 +22,41 @@ class RecoveryServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.RequestPasswordReset = channel.unary_unary(
+                '/twofold.v1.RecoveryService/RequestPasswordReset',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.RequestPasswordResetRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.RequestPasswordResetResponse.FromString,
+                )
+        self.ResetPassword = channel.unary_unary(
+                '/twofold.v1.RecoveryService/ResetPassword',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.ResetPasswordResponse.FromString,
+                )
+        self.BeginTwoFactorRecovery = channel.unary_unary(
+                '/twofold.v1.RecoveryService/BeginTwoFactorRecovery',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.BeginTwoFactorRecoveryRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.BeginTwoFactorRecoveryResponse.FromString,
+                )
+        self.ConfirmTwoFactorRecovery = channel.unary_unary(
+                '/twofold.v1.RecoveryService/ConfirmTwoFactorRecovery',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.ConfirmTwoFactorRecoveryRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.ConfirmTwoFactorRecoveryResponse.FromString,
+                )
+        self.SendTwoFactorRecoveryCode = channel.unary_unary(
+                '/twofold.v1.RecoveryService/SendTwoFactorRecoveryCode',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.SendTwoFactorRecoveryCodeRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.SendTwoFactorRecoveryCodeResponse.FromString,
+                )
+        self.FinishTwoFactorRecovery = channel.unary_unary(
+                '/twofold.v1.RecoveryService/FinishTwoFactorRecovery',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.FinishTwoFactorRecoveryRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.FinishTwoFactorRecoveryResponse.FromString,
+                )
+        self.CancelTwoFactorRecovery = channel.unary_unary(
+                '/twofold.v1.RecoveryService/CancelTwoFactorRecovery',
+                request_serializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryRequest.SerializeToString,
+                response_deserializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryResponse.FromString,
+                )
         self.RequestSignInHint = channel.unary_unary(
                 '/twofold.v1.RecoveryService/RequestSignInHint',
                 request_serializer=twofold_dot_v1_dot_recovery__pb2.RequestSignInHintRequest.SerializeToString,
@@ -32,12 +70,111 @@ class RecoveryServiceStub(object):
 
 
 class RecoveryServiceServicer(object):
-    """The ways back to an account.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
+
+    Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
+    is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
     DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
     further reasons stand at the method.
     """
+
+    def RequestPasswordReset(self, request, context):
+        """Mails a link by which the password can be set anew: valid 30 min, once, and only with the binding that is returned here. The same answer,
+        text and time for every address; one without an account gets no mail. Works while wrong passwords have closed the sign-in.
+
+        At most three links of an address stand side by side, and none is ended by another. A further request gets the same answer and no mail; a
+        device on which the user signed in before (`client.device_token`) has places of its own, so that no stranger can take them.
+        Where recoveries of the client's network are many, from the tenth within the hour unless the realm says otherwise, it needs a solved CAPTCHA
+        in `client.captcha`.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred recoveries begun within the hour from the client's network), CAPTCHA_REQUIRED, CAPTCHA_INVALID,
+        CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE.
+        Retry: not safe by itself, each call mails a link of its own, and a CAPTCHA is good once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPassword(self, request, context):
+        """Sets a new password, with the token of the mailed link on the device that asked for it. Ends every session, device and pending step of the
+        account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
+        enrolled is still owed at the next sign-in.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN, PASSWORD_CHECK_UNAVAILABLE. A password that is refused as INVALID_FIELDS burns no link.
+        Retry: never on its own; where an answer was lost, the new password works or the link still does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BeginTwoFactorRecovery(self, request, context):
+        """Begins to take a lost second factor off an account: mails a link, valid 5 min, once, and only with the binding that is returned here.
+
+        The same answer for every address and password: no mail is sent unless the password was right, and one that says so where no second factor
+        is enrolled. So have the user sign in first: the challenge that SignIn answers with shows that the password is right. Each call is an attempt
+        at the password, and a wrong one counts as it does at SignIn. At most three links stand side by side, as at RequestPasswordReset.
+        Needs a solved CAPTCHA in `client.captcha`, always, unless the realm has no provider.
+        Reasons: TOO_MANY_ATTEMPTS (of the password, or as at RequestPasswordReset), CAPTCHA_REQUIRED, CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE,
+        CHANGED_MEANWHILE.
+        Retry: never on its own, each call counts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTwoFactorRecovery(self, request, context):
+        """Goes on with the token of the mailed link, on the device that began. Every verified address and number of the account is sent a link by which
+        the recovery can be cancelled.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+        Retry: never on its own; where an answer was lost, begin again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendTwoFactorRecoveryCode(self, request, context):
+        """Sends a code to the account's verified phone number, by text message. The answer comes before the message is sent, and `delivery` tells if
+        it never will be.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, or an account that changed since), RECOVERY_NEEDS_SUPPORT (the number
+        is gone).
+        Retry: safe; within 60 s nothing further is sent, and `delivery` tells how far the last message came. After that another code is sent, which
+        ends the one before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishTwoFactorRecovery(self, request, context):
+        """Takes every second factor, backup code, passkey, approver and device off the account and ends every session, with the code that was sent; at
+        once, or when the realm's wait (`two_factor_recovery_wait`) is over. The password stays. Every verified address and number is told, those
+        of the factors that go included.
+
+        Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
+        account locked.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+        Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
+        will not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelTwoFactorRecovery(self, request, context):
+        """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
+        knows the password and reads a mailbox: advise a new password.
+
+        Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
+        Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def RequestSignInHint(self, request, context):
         """Reminds a user of the address that they sign in with: for the name of something that the account owns, the address with all but a few
@@ -64,6 +201,41 @@ class RecoveryServiceServicer(object):
 
 def add_RecoveryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'RequestPasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestPasswordReset,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.RequestPasswordResetRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.RequestPasswordResetResponse.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.ResetPasswordResponse.SerializeToString,
+            ),
+            'BeginTwoFactorRecovery': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginTwoFactorRecovery,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.BeginTwoFactorRecoveryRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.BeginTwoFactorRecoveryResponse.SerializeToString,
+            ),
+            'ConfirmTwoFactorRecovery': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTwoFactorRecovery,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.ConfirmTwoFactorRecoveryRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.ConfirmTwoFactorRecoveryResponse.SerializeToString,
+            ),
+            'SendTwoFactorRecoveryCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTwoFactorRecoveryCode,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.SendTwoFactorRecoveryCodeRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.SendTwoFactorRecoveryCodeResponse.SerializeToString,
+            ),
+            'FinishTwoFactorRecovery': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishTwoFactorRecovery,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.FinishTwoFactorRecoveryRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.FinishTwoFactorRecoveryResponse.SerializeToString,
+            ),
+            'CancelTwoFactorRecovery': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelTwoFactorRecovery,
+                    request_deserializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryRequest.FromString,
+                    response_serializer=twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryResponse.SerializeToString,
+            ),
             'RequestSignInHint': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestSignInHint,
                     request_deserializer=twofold_dot_v1_dot_recovery__pb2.RequestSignInHintRequest.FromString,
@@ -82,12 +254,134 @@ def add_RecoveryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RecoveryService(object):
-    """The ways back to an account.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
+
+    Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
+    is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
     DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
     further reasons stand at the method.
     """
+
+    @staticmethod
+    def RequestPasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/RequestPasswordReset',
+            twofold_dot_v1_dot_recovery__pb2.RequestPasswordResetRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.RequestPasswordResetResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/ResetPassword',
+            twofold_dot_v1_dot_recovery__pb2.ResetPasswordRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.ResetPasswordResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def BeginTwoFactorRecovery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/BeginTwoFactorRecovery',
+            twofold_dot_v1_dot_recovery__pb2.BeginTwoFactorRecoveryRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.BeginTwoFactorRecoveryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ConfirmTwoFactorRecovery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/ConfirmTwoFactorRecovery',
+            twofold_dot_v1_dot_recovery__pb2.ConfirmTwoFactorRecoveryRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.ConfirmTwoFactorRecoveryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SendTwoFactorRecoveryCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/SendTwoFactorRecoveryCode',
+            twofold_dot_v1_dot_recovery__pb2.SendTwoFactorRecoveryCodeRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.SendTwoFactorRecoveryCodeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def FinishTwoFactorRecovery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/FinishTwoFactorRecovery',
+            twofold_dot_v1_dot_recovery__pb2.FinishTwoFactorRecoveryRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.FinishTwoFactorRecoveryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CancelTwoFactorRecovery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/twofold.v1.RecoveryService/CancelTwoFactorRecovery',
+            twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryRequest.SerializeToString,
+            twofold_dot_v1_dot_recovery__pb2.CancelTwoFactorRecoveryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
     def RequestSignInHint(request,

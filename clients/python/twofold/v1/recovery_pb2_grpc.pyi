@@ -18,7 +18,10 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class RecoveryServiceStub:
-    """The ways back to an account.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
+
+    Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
+    is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
     DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
@@ -26,6 +29,102 @@ class RecoveryServiceStub:
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    RequestPasswordReset: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.RequestPasswordResetRequest,
+        twofold.v1.recovery_pb2.RequestPasswordResetResponse,
+    ]
+    """Mails a link by which the password can be set anew: valid 30 min, once, and only with the binding that is returned here. The same answer,
+    text and time for every address; one without an account gets no mail. Works while wrong passwords have closed the sign-in.
+
+    At most three links of an address stand side by side, and none is ended by another. A further request gets the same answer and no mail; a
+    device on which the user signed in before (`client.device_token`) has places of its own, so that no stranger can take them.
+    Where recoveries of the client's network are many, from the tenth within the hour unless the realm says otherwise, it needs a solved CAPTCHA
+    in `client.captcha`.
+    Reasons: TOO_MANY_ATTEMPTS (a hundred recoveries begun within the hour from the client's network), CAPTCHA_REQUIRED, CAPTCHA_INVALID,
+    CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE.
+    Retry: not safe by itself, each call mails a link of its own, and a CAPTCHA is good once.
+    """
+
+    ResetPassword: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.ResetPasswordRequest,
+        twofold.v1.recovery_pb2.ResetPasswordResponse,
+    ]
+    """Sets a new password, with the token of the mailed link on the device that asked for it. Ends every session, device and pending step of the
+    account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
+    enrolled is still owed at the next sign-in.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN, PASSWORD_CHECK_UNAVAILABLE. A password that is refused as INVALID_FIELDS burns no link.
+    Retry: never on its own; where an answer was lost, the new password works or the link still does.
+    """
+
+    BeginTwoFactorRecovery: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.BeginTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.BeginTwoFactorRecoveryResponse,
+    ]
+    """Begins to take a lost second factor off an account: mails a link, valid 5 min, once, and only with the binding that is returned here.
+
+    The same answer for every address and password: no mail is sent unless the password was right, and one that says so where no second factor
+    is enrolled. So have the user sign in first: the challenge that SignIn answers with shows that the password is right. Each call is an attempt
+    at the password, and a wrong one counts as it does at SignIn. At most three links stand side by side, as at RequestPasswordReset.
+    Needs a solved CAPTCHA in `client.captcha`, always, unless the realm has no provider.
+    Reasons: TOO_MANY_ATTEMPTS (of the password, or as at RequestPasswordReset), CAPTCHA_REQUIRED, CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE,
+    CHANGED_MEANWHILE.
+    Retry: never on its own, each call counts.
+    """
+
+    ConfirmTwoFactorRecovery: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryResponse,
+    ]
+    """Goes on with the token of the mailed link, on the device that began. Every verified address and number of the account is sent a link by which
+    the recovery can be cancelled.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+    Retry: never on its own; where an answer was lost, begin again.
+    """
+
+    SendTwoFactorRecoveryCode: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeRequest,
+        twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeResponse,
+    ]
+    """Sends a code to the account's verified phone number, by text message. The answer comes before the message is sent, and `delivery` tells if
+    it never will be.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, or an account that changed since), RECOVERY_NEEDS_SUPPORT (the number
+    is gone).
+    Retry: safe; within 60 s nothing further is sent, and `delivery` tells how far the last message came. After that another code is sent, which
+    ends the one before.
+    """
+
+    FinishTwoFactorRecovery: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.FinishTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.FinishTwoFactorRecoveryResponse,
+    ]
+    """Takes every second factor, backup code, passkey, approver and device off the account and ends every session, with the code that was sent; at
+    once, or when the realm's wait (`two_factor_recovery_wait`) is over. The password stays. Every verified address and number is told, those
+    of the factors that go included.
+
+    Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
+    account locked.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+    Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
+    will not.
+    """
+
+    CancelTwoFactorRecovery: grpc.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.CancelTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse,
+    ]
+    """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
+    knows the password and reads a mailbox: advise a new password.
+
+    Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
+    Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
+    """
+
     RequestSignInHint: grpc.UnaryUnaryMultiCallable[
         twofold.v1.recovery_pb2.RequestSignInHintRequest,
         twofold.v1.recovery_pb2.RequestSignInHintResponse,
@@ -49,11 +148,110 @@ class RecoveryServiceStub:
     """
 
 class RecoveryServiceAsyncStub:
-    """The ways back to an account.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
+
+    Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
+    is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
     DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
     further reasons stand at the method.
+    """
+
+    RequestPasswordReset: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.RequestPasswordResetRequest,
+        twofold.v1.recovery_pb2.RequestPasswordResetResponse,
+    ]
+    """Mails a link by which the password can be set anew: valid 30 min, once, and only with the binding that is returned here. The same answer,
+    text and time for every address; one without an account gets no mail. Works while wrong passwords have closed the sign-in.
+
+    At most three links of an address stand side by side, and none is ended by another. A further request gets the same answer and no mail; a
+    device on which the user signed in before (`client.device_token`) has places of its own, so that no stranger can take them.
+    Where recoveries of the client's network are many, from the tenth within the hour unless the realm says otherwise, it needs a solved CAPTCHA
+    in `client.captcha`.
+    Reasons: TOO_MANY_ATTEMPTS (a hundred recoveries begun within the hour from the client's network), CAPTCHA_REQUIRED, CAPTCHA_INVALID,
+    CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE.
+    Retry: not safe by itself, each call mails a link of its own, and a CAPTCHA is good once.
+    """
+
+    ResetPassword: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.ResetPasswordRequest,
+        twofold.v1.recovery_pb2.ResetPasswordResponse,
+    ]
+    """Sets a new password, with the token of the mailed link on the device that asked for it. Ends every session, device and pending step of the
+    account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
+    enrolled is still owed at the next sign-in.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN, PASSWORD_CHECK_UNAVAILABLE. A password that is refused as INVALID_FIELDS burns no link.
+    Retry: never on its own; where an answer was lost, the new password works or the link still does.
+    """
+
+    BeginTwoFactorRecovery: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.BeginTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.BeginTwoFactorRecoveryResponse,
+    ]
+    """Begins to take a lost second factor off an account: mails a link, valid 5 min, once, and only with the binding that is returned here.
+
+    The same answer for every address and password: no mail is sent unless the password was right, and one that says so where no second factor
+    is enrolled. So have the user sign in first: the challenge that SignIn answers with shows that the password is right. Each call is an attempt
+    at the password, and a wrong one counts as it does at SignIn. At most three links stand side by side, as at RequestPasswordReset.
+    Needs a solved CAPTCHA in `client.captcha`, always, unless the realm has no provider.
+    Reasons: TOO_MANY_ATTEMPTS (of the password, or as at RequestPasswordReset), CAPTCHA_REQUIRED, CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE,
+    CHANGED_MEANWHILE.
+    Retry: never on its own, each call counts.
+    """
+
+    ConfirmTwoFactorRecovery: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryResponse,
+    ]
+    """Goes on with the token of the mailed link, on the device that began. Every verified address and number of the account is sent a link by which
+    the recovery can be cancelled.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+    Retry: never on its own; where an answer was lost, begin again.
+    """
+
+    SendTwoFactorRecoveryCode: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeRequest,
+        twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeResponse,
+    ]
+    """Sends a code to the account's verified phone number, by text message. The answer comes before the message is sent, and `delivery` tells if
+    it never will be.
+
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, or an account that changed since), RECOVERY_NEEDS_SUPPORT (the number
+    is gone).
+    Retry: safe; within 60 s nothing further is sent, and `delivery` tells how far the last message came. After that another code is sent, which
+    ends the one before.
+    """
+
+    FinishTwoFactorRecovery: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.FinishTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.FinishTwoFactorRecoveryResponse,
+    ]
+    """Takes every second factor, backup code, passkey, approver and device off the account and ends every session, with the code that was sent; at
+    once, or when the realm's wait (`two_factor_recovery_wait`) is over. The password stays. Every verified address and number is told, those
+    of the factors that go included.
+
+    Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
+    account locked.
+    Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
+    CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+    Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
+    will not.
+    """
+
+    CancelTwoFactorRecovery: grpc.aio.UnaryUnaryMultiCallable[
+        twofold.v1.recovery_pb2.CancelTwoFactorRecoveryRequest,
+        twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse,
+    ]
+    """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
+    knows the password and reads a mailbox: advise a new password.
+
+    Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
+    Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
     """
 
     RequestSignInHint: grpc.aio.UnaryUnaryMultiCallable[
@@ -79,12 +277,125 @@ class RecoveryServiceAsyncStub:
     """
 
 class RecoveryServiceServicer(metaclass=abc.ABCMeta):
-    """The ways back to an account.
+    """The ways back into an account, and the CAPTCHAs that their entrances ask for. None of them signs anybody in.
+
+    Links lead to the realm's own pages (`link_base_url`) and act on a call alone: make it when the user presses a button, never when the page
+    is fetched, since mail scanners open every link.
 
     Every method can also fail with INVALID_FIELDS, MESSAGE_TOO_LONG, CALLER_UNKNOWN, CALLER_NOT_PERMITTED, OVERLOADED, DEADLINE_TOO_SHORT,
     DEADLINE_PASSED, DATABASE_UNAVAILABLE, SERVER_DRAINING, CALL_CUT_OFF and INTERNAL; those that take `realm_id` with REALM_NOT_FOUND. Only
     further reasons stand at the method.
     """
+
+    @abc.abstractmethod
+    def RequestPasswordReset(
+        self,
+        request: twofold.v1.recovery_pb2.RequestPasswordResetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.RequestPasswordResetResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.RequestPasswordResetResponse]]:
+        """Mails a link by which the password can be set anew: valid 30 min, once, and only with the binding that is returned here. The same answer,
+        text and time for every address; one without an account gets no mail. Works while wrong passwords have closed the sign-in.
+
+        At most three links of an address stand side by side, and none is ended by another. A further request gets the same answer and no mail; a
+        device on which the user signed in before (`client.device_token`) has places of its own, so that no stranger can take them.
+        Where recoveries of the client's network are many, from the tenth within the hour unless the realm says otherwise, it needs a solved CAPTCHA
+        in `client.captcha`.
+        Reasons: TOO_MANY_ATTEMPTS (a hundred recoveries begun within the hour from the client's network), CAPTCHA_REQUIRED, CAPTCHA_INVALID,
+        CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE.
+        Retry: not safe by itself, each call mails a link of its own, and a CAPTCHA is good once.
+        """
+
+    @abc.abstractmethod
+    def ResetPassword(
+        self,
+        request: twofold.v1.recovery_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.ResetPasswordResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.ResetPasswordResponse]]:
+        """Sets a new password, with the token of the mailed link on the device that asked for it. Ends every session, device and pending step of the
+        account, clears the password's count of failures, and tells every verified address and number. Signs nobody in: a second factor that is
+        enrolled is still owed at the next sign-in.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN, PASSWORD_CHECK_UNAVAILABLE. A password that is refused as INVALID_FIELDS burns no link.
+        Retry: never on its own; where an answer was lost, the new password works or the link still does.
+        """
+
+    @abc.abstractmethod
+    def BeginTwoFactorRecovery(
+        self,
+        request: twofold.v1.recovery_pb2.BeginTwoFactorRecoveryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.BeginTwoFactorRecoveryResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.BeginTwoFactorRecoveryResponse]]:
+        """Begins to take a lost second factor off an account: mails a link, valid 5 min, once, and only with the binding that is returned here.
+
+        The same answer for every address and password: no mail is sent unless the password was right, and one that says so where no second factor
+        is enrolled. So have the user sign in first: the challenge that SignIn answers with shows that the password is right. Each call is an attempt
+        at the password, and a wrong one counts as it does at SignIn. At most three links stand side by side, as at RequestPasswordReset.
+        Needs a solved CAPTCHA in `client.captcha`, always, unless the realm has no provider.
+        Reasons: TOO_MANY_ATTEMPTS (of the password, or as at RequestPasswordReset), CAPTCHA_REQUIRED, CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE,
+        CHANGED_MEANWHILE.
+        Retry: never on its own, each call counts.
+        """
+
+    @abc.abstractmethod
+    def ConfirmTwoFactorRecovery(
+        self,
+        request: twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.ConfirmTwoFactorRecoveryResponse]]:
+        """Goes on with the token of the mailed link, on the device that began. Every verified address and number of the account is sent a link by which
+        the recovery can be cancelled.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+        Retry: never on its own; where an answer was lost, begin again.
+        """
+
+    @abc.abstractmethod
+    def SendTwoFactorRecoveryCode(
+        self,
+        request: twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.SendTwoFactorRecoveryCodeResponse]]:
+        """Sends a code to the account's verified phone number, by text message. The answer comes before the message is sent, and `delivery` tells if
+        it never will be.
+
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, or an account that changed since), RECOVERY_NEEDS_SUPPORT (the number
+        is gone).
+        Retry: safe; within 60 s nothing further is sent, and `delivery` tells how far the last message came. After that another code is sent, which
+        ends the one before.
+        """
+
+    @abc.abstractmethod
+    def FinishTwoFactorRecovery(
+        self,
+        request: twofold.v1.recovery_pb2.FinishTwoFactorRecoveryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.FinishTwoFactorRecoveryResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.FinishTwoFactorRecoveryResponse]]:
+        """Takes every second factor, backup code, passkey, approver and device off the account and ends every session, with the code that was sent; at
+        once, or when the realm's wait (`two_factor_recovery_wait`) is over. The password stays. Every verified address and number is told, those
+        of the factors that go included.
+
+        Within the wait the recovery ends unfulfilled when it is cancelled, or when the password is changed or reset, two-factor turned off or the
+        account locked.
+        Reasons: TICKET_NOT_FOUND (unknown, expired, used or cancelled token, five wrong codes, or an account that changed since), ACCOUNT_LOCKED,
+        CHANGES_FROZEN, INVALID_CODE, TOO_MANY_ATTEMPTS (of codes by SMS, which count together wherever they are given).
+        Retry: never on its own, each wrong code counts; where an answer was lost, the next sign-in owes no second factor, or a mail tells when it
+        will not.
+        """
+
+    @abc.abstractmethod
+    def CancelTwoFactorRecovery(
+        self,
+        request: twofold.v1.recovery_pb2.CancelTwoFactorRecoveryRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse]]:
+        """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
+        knows the password and reads a mailbox: advise a new password.
+
+        Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
+        Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
+        """
 
     @abc.abstractmethod
     def RequestSignInHint(
