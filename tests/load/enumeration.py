@@ -85,6 +85,20 @@ ENTRANCES: Final = (
         lambda email, client: account_pb2.SignUpRequest(email=email, password=_PASSWORD, client=client),
     ),
     Entrance(
+        "reset",
+        "/twofold.v1.RecoveryService/RequestPasswordReset",
+        lambda email, client: recovery_pb2.RequestPasswordResetRequest(email=email, client=client),
+    ),
+    Entrance(
+        "recovery",
+        "/twofold.v1.RecoveryService/BeginTwoFactorRecovery",
+        lambda email, client: recovery_pb2.BeginTwoFactorRecoveryRequest(
+            email=email, password=_PASSWORD, client=client
+        ),
+        budgeted=True,
+        captcha=True,
+    ),
+    Entrance(
         "hint",
         "/twofold.v1.RecoveryService/RequestSignInHint",
         # Each account owns something that is called as its address is.
