@@ -10,7 +10,8 @@ from tests.integration.email_steps import ask, confirm, move, new_address, undo
 from tests.races.gates import held_after_hash, met_in_lock, outcome, tally
 from tests.races.test_old_state import NEW_PASSWORD, change_password, sessions_of
 from tests.service import Service, User
-from twofold.v1 import account_pb2
+from twofold.v1 import account_pb2, session_pb2
+from twofold_server.crypto import tokens
 from twofold_server.db.pool import Connection
 
 Services = tuple[Service, Service]
@@ -124,3 +125,42 @@ async def test_of_two_freezes_at_once_one_ends_the_sessions(two_services: Servic
     assert came_to == {"done": 10}
     assert await one.app.pool.fetchval("SELECT epoch FROM accounts WHERE email = $1", user.email) == before + 1
     assert await one.app.pool.fetchval("SELECT count(*) FROM events WHERE kind = 'changes_frozen'") == 1
+
+
+async def test_sessions_that_end_under_it_keep_no_address_from_coming_back(two_services: Services) -> None:
+    """Whoever has a session raises the epoch as often as they like: it is the password that must still be the same."""
+    one, other = two_services
+    user = await one.signed_in_user()
+    token = await move(one, user)
+    async with held_after_hash(one, lambda: undo(one, token, password=user.password)) as undoing:
+        await other.sessions.RevokeOtherSessions(
+            session_pb2.RevokeOtherSessionsRequest(), metadata=other.with_session(user)
+        )
+    assert await outcome(undoing) == "done"
+    assert await sessions_of(one, user) == 0
+
+
+async def test_the_link_of_a_later_change_that_is_in_use_is_waited_for_before_the_account(
+    two_services: Services,
+) -> None:
+    """The intruder uses it at that very moment, and takes the account's row next: neither call waits for the other."""
+    one, _ = two_services
+    user = await one.signed_in_user()
+    first = await move(one, user)
+    one.clock.advance(61)
+    second = tokens.token_hash(await move(one, user))
+    pool = one.app.pool
+    async with pool.acquire() as intruder, pool.acquire() as watcher, intruder.transaction():
+        await intruder.execute("UPDATE tickets SET spent_time = now() WHERE handle_hash = $1", second)
+        undoing = asyncio.create_task(undo(one, first, password=user.password))
+        async with asyncio.timeout(8):
+            while not await watcher.fetchval(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+            ):
+                assert not undoing.done(), await outcome(undoing)
+                await asyncio.sleep(0.005)
+        await intruder.execute(
+            "SELECT FROM accounts WHERE account_id::text = $1 FOR NO KEY UPDATE NOWAIT", user.account_id
+        )
+    assert await outcome(undoing) == "done"

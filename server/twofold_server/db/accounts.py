@@ -191,8 +191,12 @@ async def raise_epoch(
     revocation_id: UUID,
     revocation_expire: datetime,
     now: datetime,
+    keep_devices: bool = False,
 ) -> int:
-    """End all that carries the locked account's epoch, by one UPDATE, and return the next; `keep_device` stays known, not trusted."""
+    """End all that carries the locked account's epoch, by one UPDATE, and return the next.
+
+    `keep_device` stays known, not trusted; with `keep_devices` all of them do.
+    """
     epoch: int = await tx.fetchval(
         """
         WITH account AS (
@@ -200,10 +204,11 @@ async def raise_epoch(
              WHERE account_id = $2 AND realm_id = $1 RETURNING epoch
         ), device AS (
             UPDATE devices d SET epoch = account.epoch, trusted_until = NULL FROM account
-             WHERE d.device_id = $5 AND d.account_id = $2 AND d.epoch = account.epoch - 1 AND d.end_time IS NULL
+             WHERE (d.device_id = $5 OR $8) AND d.account_id = $2 AND d.epoch = account.epoch - 1 AND d.end_time IS NULL
         ), dead AS (            -- they count no more by their epoch; that they go as well keeps the table small
             DELETE FROM devices d USING account
              WHERE d.account_id = $2 AND d.epoch < account.epoch AND d.device_id IS DISTINCT FROM $5
+               AND NOT ($8 AND d.epoch = account.epoch - 1 AND d.end_time IS NULL)
         ), revocation AS (
             INSERT INTO revocations (revocation_id, realm_id, kind, subject, epoch, expire_time)
             SELECT $6, $1, 'account', $2::uuid::text, epoch, $7 FROM account
@@ -217,6 +222,7 @@ async def raise_epoch(
         keep_device,
         revocation_id,
         revocation_expire,
+        keep_devices,
     )
     return epoch
 

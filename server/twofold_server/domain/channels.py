@@ -25,8 +25,13 @@ class SetThrough(Enrolled, Protocol):
 
 
 def channel_of(mailbox: EmailAddress) -> str:
-    """How a password's row names the mailbox that set it: every spelling of an address alike."""
-    return f"email:{mailbox.key}"
+    """How a password's row names the mailbox that set it: every spelling of an address alike, and every tag of one.
+
+    `own+codes@` leads to where `own@` does (RFC 5233) wherever it leads anywhere. Somewhere the two may be different
+    people's: there a factor too many is refused, elsewhere one mailbox would be both factors.
+    """
+    local, _, domain = mailbox.key.rpartition("@")
+    return f"email:{local.partition('+')[0] or local}@{domain}"
 
 
 def distinct(keyring: Keyring, realm: Realm, found: SetThrough) -> list[tuple[UUID, str, bytes]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from uuid_utils.compat import uuid7
 
@@ -42,10 +43,13 @@ from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.values import BackupCode, EmailAddress, Handle, Password, RealmId, SecondFactor
 
+# Whoever has the link may be wrong so often, whatever strangers have counted: they would else keep its owner out.
+_OWN_PROOFS: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What came of it: the address is back, or changes are frozen until a time."""
+    """What came of it: the address is back, changes are frozen until a time, or both."""
 
     restored: bool
     frozen_until: datetime | None = None
@@ -77,8 +81,9 @@ class EmailUndos:
     ) -> Undone:
         """Freeze the account's changes and end its sessions; with a right proof, bring the address before back instead.
 
-        The link works until it has brought the address back; freezing is done once. A proof is judged on the account as
-        it is now, in the counts of unknown devices. Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor,
+        The link works until it has brought the address back; freezing is done once, and what an earlier link froze
+        stays so. A proof is judged on the account as it is now, in the counts of unknown devices; the first four wrong
+        ones of a link where those are closed, too. Raises TicketNotFound, InvalidCredentials, InvalidSecondFactor,
         TooManyAttempts, EmailInUse, ChangedMeanwhile, Overloaded.
         """
         ticket = await db_tickets.peek(
@@ -93,13 +98,13 @@ class EmailUndos:
         found, right = await self._looked_at(realm, ticket, proof, origin)
         try:
             async with transaction(self._pool) as tx:
-                refused = await self._judge(tx, realm, ticket, handle, found, right, origin)
+                result = await self._judge(tx, realm, ticket, handle, found, right, origin)
         except EmailTaken:
             raise EmailInUse from None
         # After the commit: a wrong proof must stay counted.
-        if refused is not None:
-            raise refused
-        return Undone(restored=True)
+        if isinstance(result, TwofoldError):
+            raise result
+        return result
 
     async def _looked_at(
         self, realm: Realm, ticket: Ticket, proof: Password | SecondFactor, origin: Origin
@@ -120,13 +125,14 @@ class EmailUndos:
         if found is None:
             raise TicketNotFound(field="undo_token")
         demand_network(realm, origin.client, found.network_failures, now)
+        own = ticket.attempts < _OWN_PROOFS
         if not isinstance(proof, Password):
             code_budget = budget_of(found, proof.kind)
-            if code_budget is not None and not code_budget.is_open(UNKNOWN, realm, now):
+            if not own and code_budget is not None and not code_budget.is_open(UNKNOWN, realm, now):
                 raise refusal(realm, code_budget.wait_until[UNKNOWN - 1], now)
             return found, await self._factors.verify(realm, found, proof, known_device=False)
         budget = Budget(found.failures, found.wait_until)
-        if not budget.is_open(UNKNOWN, realm, now):
+        if not own and not budget.is_open(UNKNOWN, realm, now):
             raise refusal(realm, budget.wait_until[UNKNOWN - 1], now)
         stored = self._passwords.open(realm.realm_id, ticket.account_id, found.hash)
         return found, await self._passwords.verify(stored, proof, account=str(ticket.account_id))
@@ -140,20 +146,23 @@ class EmailUndos:
         found: Proofs,
         right: bool | Code,
         origin: Origin,
-    ) -> TwofoldError | None:
+    ) -> TwofoldError | Undone:
         """Judge in the order ticket, account, password, code; an error that is returned is committed with its count."""
-        account = await self._spent(tx, realm, ticket, handle)
-        if account.epoch != found.epoch:
+        await self._spend(tx, realm, ticket, handle)
+        wrong = await db_email_changes.lock_links(tx, realm.realm_id, found.account_id, ticket.ticket_id, UNDO)
+        own = wrong < _OWN_PROOFS
+        account = await self._locked(tx, realm, ticket)
+        # Not the epoch: whoever has a session can raise that again and again.
+        if account.hash != found.hash:
             raise ChangedMeanwhile
         now = self._clock()
         if isinstance(right, Code):
-            error = await judge_code(realm, found.account_id, right, tx, UNKNOWN, now)
+            error = await judge_code(realm, found.account_id, right, tx, UNKNOWN, now, closed_too=own)
         else:
-            error = await self._judge_password(tx, realm, found, account, right, now)
+            error = await self._judge_password(tx, realm, found, account, right, own)
         if error is None:
-            await self._restore(tx, realm, ticket, origin, now)
-            return None
-        await db_tickets.unspend(tx, realm_id=realm.realm_id, ticket_id=ticket.ticket_id, attempt=False)
+            return Undone(restored=True, frozen_until=await self._restore(tx, realm, ticket, origin, now))
+        await db_tickets.unspend(tx, realm_id=realm.realm_id, ticket_id=ticket.ticket_id, attempt=own)
         if isinstance(error, InvalidCredentials | InvalidSecondFactor):
             await db_attempts.count_network(tx, realm.realm_id, origin.client.network, hour_of(now))
             secret = "code" if isinstance(right, Code) else "password"
@@ -161,23 +170,33 @@ class EmailUndos:
         return error
 
     async def _judge_password(
-        self, tx: Connection, realm: Realm, found: Proofs, account: LockedAccount, right: bool, now: datetime
+        self, tx: Connection, realm: Realm, found: Proofs, account: LockedAccount, right: bool, own: bool
     ) -> TwofoldError | None:
+        now = self._clock()
         budget = Budget(account.failures, account.wait_until)
-        if not budget.is_open(UNKNOWN, realm, now):
+        if not own and not budget.is_open(UNKNOWN, realm, now):
             return refusal(realm, budget.wait_until[UNKNOWN - 1], now)
         counts = budget.cleared(UNKNOWN, realm) if right else budget.counted(UNKNOWN, realm, now)
         if counts is not None:
             await db_accounts.set_password_budget(tx, realm.realm_id, found.account_id, *counts)
         return None if right else InvalidCredentials()
 
-    async def _restore(self, tx: Connection, realm: Realm, ticket: Ticket, origin: Origin, now: datetime) -> None:
+    async def _restore(
+        self, tx: Connection, realm: Realm, ticket: Ticket, origin: Origin, now: datetime
+    ) -> datetime | None:
+        """Bring the address back; until when changes stay frozen, where an earlier link froze them."""
         assert ticket.account_id is not None
         before = EmailAddress.parse(opened(self._keyring, ticket))
         told = await self._log.destinations(tx, realm, ticket.account_id)
         await self._end_all(tx, realm, ticket, now)
         await db_email_changes.set_email(
-            tx, realm.realm_id, ticket.account_id, email=before.text, email_key=before.key, now=now
+            tx,
+            realm.realm_id,
+            ticket.account_id,
+            email=before.text,
+            email_key=before.key,
+            now=now,
+            link_ends=ticket.expire_time,
         )
         # Those of later changes, whose links went to mailboxes that the account should never have had.
         await db_email_changes.end_later_links(tx, realm.realm_id, ticket.account_id, ticket.ticket_id, UNDO, now)
@@ -191,40 +210,49 @@ class EmailUndos:
             MessageKind.EMAIL_RESTORED,
             Told([before, *others], told.numbers, told.language),
         )
+        return await db_email_changes.frozen_until(tx, realm.realm_id, ticket.account_id)
 
     async def _freeze(self, tx: Connection, realm: Realm, ticket: Ticket, handle: Handle, origin: Origin) -> Undone:
         assert ticket.account_id is not None
-        await self._spent(tx, realm, ticket, handle)
+        await self._spend(tx, realm, ticket, handle)
+        await self._locked(tx, realm, ticket)
         # The link is still worth its other use.
         await db_tickets.unspend(tx, realm_id=realm.realm_id, ticket_id=ticket.ticket_id, attempt=False)
         now = self._clock()
-        until = await db_email_changes.freeze(tx, realm.realm_id, ticket.account_id, ticket.expire_time)
+        until = await db_email_changes.freeze(tx, realm.realm_id, ticket.account_id, ticket.expire_time, now)
         if until is None:
             # Done before: whoever keeps the link can't end the user's sessions again and again.
             until = await db_email_changes.frozen_until(tx, realm.realm_id, ticket.account_id)
             return Undone(restored=False, frozen_until=until)
-        await self._end_all(tx, realm, ticket, now)
+        # Devices stay known: among strangers alone, whom the holder of the link can count out, the owner would be too.
+        await self._end_all(tx, realm, ticket, now, keep_devices=True)
         told = await self._log.destinations(tx, realm, ticket.account_id)
         await self._record(tx, realm, ticket, origin, "changes_frozen", MessageKind.CHANGES_FROZEN, told)
         return Undone(restored=False, frozen_until=until)
 
-    async def _spent(self, tx: Connection, realm: Realm, ticket: Ticket, handle: Handle) -> LockedAccount:
-        """Spend the ticket and lock its account. Raises TicketNotFound, where support has locked the account too."""
-        assert ticket.account_id is not None
-        spent = await db_tickets.spend(
+    async def _spend(self, tx: Connection, realm: Realm, ticket: Ticket, handle: Handle) -> None:
+        """Spend the ticket. Raises TicketNotFound."""
+        if not await db_tickets.spend(
             tx,
             realm_id=realm.realm_id,
             ticket_id=ticket.ticket_id,
             handle_hash=handle.hash,
             binding_hash=None,
             now=self._clock(),
-        )
-        account = await db_accounts.lock(tx, realm.realm_id, ticket.account_id) if spent else None
+        ):
+            raise TicketNotFound(field="undo_token")
+
+    async def _locked(self, tx: Connection, realm: Realm, ticket: Ticket) -> LockedAccount:
+        """Lock the ticket's account. Raises TicketNotFound, where support has locked the account too."""
+        assert ticket.account_id is not None
+        account = await db_accounts.lock(tx, realm.realm_id, ticket.account_id)
         if account is None or account.state != "active":
             raise TicketNotFound(field="undo_token")
         return account
 
-    async def _end_all(self, tx: Connection, realm: Realm, ticket: Ticket, now: datetime) -> None:
+    async def _end_all(
+        self, tx: Connection, realm: Realm, ticket: Ticket, now: datetime, *, keep_devices: bool = False
+    ) -> None:
         assert ticket.account_id is not None
         await db_accounts.raise_epoch(
             tx,
@@ -235,6 +263,7 @@ class EmailUndos:
             revocation_id=uuid7(),
             revocation_expire=now + REVOCATION_LIFE,
             now=now,
+            keep_devices=keep_devices,
         )
 
     async def _record(

@@ -249,18 +249,19 @@ async def is_proven(tx: Connection, realm: Realm, row: SessionRow, now: datetime
 
 
 async def judge_code(
-    realm: Realm, account_id: UUID, code: Code, tx: Connection, bucket: int, now: datetime
+    realm: Realm, account_id: UUID, code: Code, tx: Connection, bucket: int, now: datetime, *, closed_too: bool = False
 ) -> TwofoldError | None:
     """Count or spend a code of an account that is locked; what to refuse with, or None if it was right.
 
-    One count for every path that takes a code: sign-in, enrolment, disabling, deletion, step-up (CVE-2024-32868).
+    `closed_too`: where the count is closed as well, since the caller counts these attempts by itself. One count for
+    every path that takes a code: sign-in, enrolment, disabling, deletion, step-up (CVE-2024-32868).
     """
     assert code.kind is not None
     locked = await db_factors.lock_budget(tx, realm.realm_id, account_id, code.kind)
     if locked is None:
         return InvalidSecondFactor()
     budget = Budget(locked.failures, locked.wait_until)
-    if not budget.is_open(bucket, realm, now):
+    if not closed_too and not budget.is_open(bucket, realm, now):
         return refusal(realm, budget.wait_until[bucket - 1], now)
     spent = False
     if code.slot is not None and code.slot_set_id is not None and code.slot_ok:

@@ -209,10 +209,11 @@ class AccountServiceServicer(object):
     def UndoEmailChange(self, request, context):
         """Takes a change of address back, with the token of the link that the address before was mailed, and signs nobody in.
 
-        Without a proof it protects: every session and device ends, and until the link expires no session changes address, number, password or
-        second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its app or a backup code,
-        the address comes back as well and the freeze ends: have the user sign in and change the password at once. Who has neither asks
-        support: a mailbox alone takes no account. Call it when the user presses a button, never when the page of the link is fetched.
+        Without a proof it protects: every session ends and every device's trust, and until the link expires no session changes address,
+        number, password or second factors, nor deletes the account (CHANGES_FROZEN). With the account's present password, or a code of its
+        app or a backup code, the address comes back as well and the freeze ends: have the user sign in and change the password at once. What
+        the link of an earlier change froze stays so. Who has neither proof asks support: a mailbox alone takes no account. Call it when the
+        user presses a button, never when the page of the link is fetched.
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, or the account is locked), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         TOO_MANY_ATTEMPTS, EMAIL_IN_USE, CHANGED_MEANWHILE.
         Retry: without a proof a repeat gets the state reached; with one never on its own, each wrong one counts.
