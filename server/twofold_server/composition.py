@@ -20,6 +20,9 @@ from twofold_server.domain.approvals import Approvals
 from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.callers import Callers
 from twofold_server.domain.captcha import Captchas
+from twofold_server.domain.case_execution import CaseExecution
+from twofold_server.domain.case_links import CaseLinks
+from twofold_server.domain.cases import Cases
 from twofold_server.domain.challenges import Challenges
 from twofold_server.domain.checked_tokens import CheckedTokens
 from twofold_server.domain.clock import Clock
@@ -52,14 +55,16 @@ from twofold_server.domain.sign_in_hints import SignInHints
 from twofold_server.domain.sign_up import SignUps
 from twofold_server.domain.signing_keys import SigningKeys
 from twofold_server.domain.step_up import StepUps
+from twofold_server.domain.support import Support
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.two_factor import TwoFactor
 from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
-from twofold_server.jobs import PendingRecoveries, Retention
+from twofold_server.jobs import CaseExpiry, PendingRecoveries, Retention
 from twofold_server.outside import breached_passwords, site_verify
 from twofold_server.rpc.account import AccountServicer
 from twofold_server.rpc.recovery import RecoveryServicer
 from twofold_server.rpc.session import SessionServicer
+from twofold_server.rpc.support import SupportServicer
 from twofold_server.rpc.two_factor import TwoFactorServicer
 from twofold_server.settings import Settings
 
@@ -130,6 +135,9 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
     effects = RecoveryEffects(pool, keyring, realms, log, clock)
     recoveries = TwoFactorRecoveries(pool, keyring, gate, realms, messages, log, effects, captchas, clock)
     recovery_codes = RecoveryCodes(pool, keyring, realms, tokens, sending, effects, clock)
+    cases = Cases(pool, keyring, realms, messages, text_messages, log, clock)
+    case_execution = CaseExecution(pool, keyring, log, clock)
+    support = Support(pool, keyring, realms, messages, log, clock)
 
     templates = Templates(settings.mail_templates_directory)
     letters = Letters(pool, messages, templates, settings.mail_from, clock, RealmTexts(pool, clock).get)
@@ -155,6 +163,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
         ),
         SessionServicer(realms, sessions, step_ups, revocations, pages, clock),
         RecoveryServicer(realms, resets, recoveries, recovery_codes, effects, captchas, hints),
+        SupportServicer(realms, support, cases, case_execution, CaseLinks(pool, realms, log, clock), pages),
     )
     contract = {servicer.SERVICE: servicer for servicer in servicers}
     return Services(
@@ -174,6 +183,7 @@ def compose(settings: Settings, pool: Pool, keyring: Keyring, engine: HashEngine
             "outbox": outbox.run,
             "retention": Retention(pool, clock).run,
             "recoveries": PendingRecoveries(effects).run,
+            "cases": CaseExpiry(cases).run,
             "revocations": revocations.run,
             "approvals": approval_watch.run,
         },

@@ -1,4 +1,4 @@
-"""What the clock calls beside the outbox: deleting what is over, and recoveries whose wait is over."""
+"""What the clock calls beside the outbox: what is over is deleted or ended, recoveries whose wait is over are made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from twofold_server.db import retention
 from twofold_server.db.pool import Pool
+from twofold_server.domain.cases import Cases
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.recovery_effect import RecoveryEffects
 
@@ -53,3 +54,20 @@ class PendingRecoveries:
         while True:
             await asyncio.sleep(_RECOVERY_PAUSE_SECONDS)
             await self._effects.carry_out_due()
+
+
+class CaseExpiry:
+    """Ends the cases of the support desk that were not executed in time, each minute; any number of workers may run it.
+
+    That one is overdue holds without it: this writes it down.
+    """
+
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            while await self._cases.expire_overdue():
+                pass

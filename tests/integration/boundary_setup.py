@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from uuid_utils.compat import uuid7
 
-from twofold.v1 import account_pb2, recovery_pb2, session_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, support_pb2, two_factor_pb2
 from twofold_server.crypto import tokens
 from twofold_server.crypto.access_tokens import AccessClaims
 from twofold_server.db import callers as caller_rows
@@ -38,7 +38,7 @@ from twofold_server.rpc.server import Listener, Server, Transport
 
 SERVICES = tuple(
     service
-    for file in (account_pb2, two_factor_pb2, session_pb2, recovery_pb2)
+    for file in (account_pb2, two_factor_pb2, session_pb2, recovery_pb2, support_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 METHODS: tuple[MethodDescriptor, ...] = tuple(method for service in SERVICES for method in service.methods)

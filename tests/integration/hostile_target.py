@@ -21,8 +21,8 @@ from tests.integration.hostile_values import (
     documented_reasons,
     tokens_of_every_kind,
 )
-from tests.integration.quick import Quick, send
-from tests.integration.requests_that_succeed import BUILDERS, Prepared
+from tests.integration.quick import Prepared, Quick, send
+from tests.integration.requests_that_succeed import BUILDERS
 from tests.integration.rows_written import mark, written
 from tests.service import Metadata, fields, reason
 from twofold_server.rpc.policy import path_of

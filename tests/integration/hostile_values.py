@@ -118,6 +118,9 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
             return _common(frozenset({"REALM_NOT_FOUND"}), empty=FINE)
         case "email" | "new_email":
             right = frozenset({"INVALID_CREDENTIALS"}) if method.endswith("SignIn") else FINE
+            if method.endswith("ReviveActivation"):
+                # Or it has just signed up, in another of these tests.
+                right = frozenset({"SIGN_UP_NOT_FOUND"}) | FINE
             if method.endswith("BeginEnrollment"):
                 # A code has just gone to the one before.
                 right |= {"RESEND_TOO_SOON"}
@@ -247,7 +250,11 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
             return [*_common(BAD, empty=FINE), Hostile("another", "billing", BAD)]
         case "factor_id" if method.endswith("StartChallenge"):
             return _common(BAD | {"TWO_FACTOR_NOT_ENROLLED"}, empty=frozenset({"TWO_FACTOR_NOT_ENROLLED"}))
-        case "factor_id" | "session_id" | "device_id":
+        case "account_id" if method.endswith(("FindAccounts", "ListCases", "ListDeliveries")):
+            none = FINE if method.endswith("ListCases") else BAD
+            unknown = Hostile("unknown", "01890a5d-ac96-774b-bcce-b302099a8057", FINE)
+            return [*_common(BAD, empty=none), unknown, Hostile("in braces", "{" + own + "}", BAD)]
+        case "factor_id" | "session_id" | "device_id" | "account_id" | "case_id":
             missing = frozenset({f"{name.removesuffix('_id').upper()}_NOT_FOUND"})
             return [
                 *_common(BAD),
@@ -255,6 +262,25 @@ def for_text(path: str, method: str, own: str, bag: Bag) -> list[Hostile]:
                 Hostile("upper case", own.upper(), BAD), Hostile("in braces", "{" + own + "}", BAD),
                 Hostile("truncated", own[:-1], BAD),
             ]  # fmt: skip
+        case "request_id" if method.endswith("OpenCase"):
+            another = Hostile("another", "01890a5d-ac96-774b-bcce-b302099a8057", FINE)
+            return [
+                *_common(BAD),
+                another,
+                Hostile("upper case", own.upper(), BAD),
+                Hostile("truncated", own[:-1], BAD),
+            ]
+        case "reason" | "evidence":
+            return _common(FINE, empty=BAD, long=BAD, nul=BAD, bidi=BAD, lines=BAD)
+        case "case_token":
+            # In place of an agent's session.
+            foreign = frozenset({"TICKET_NOT_FOUND"})
+            others = [Hostile(n, token, foreign if len(token) == 43 else BAD) for n, token in bag.items()]
+            return [*_common(BAD, empty=FINE), *others]
+        case "support_code":
+            # Looked at where it is required alone.
+            others = [Hostile(n, token, BAD) for n, token in bag.items()]
+            return [*_common(BAD, empty=FINE), *others]
         case "request_id" | "number":
             # The signature is over both: what stands there in another's place is not what the phone signed.
             unsigned = frozenset({"APPROVER_INVALID"})

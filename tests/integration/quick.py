@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, cast
 
 import asyncpg
 import grpc.aio
+from google.protobuf.message import Message
 
 from dev.postgres import Server
 from tests.conftest import Clock
@@ -55,6 +57,18 @@ class Quick(Service):
                 return found[-1]
             await asyncio.sleep(0.02)
         raise AssertionError("no link was mailed")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that succeeds. `once`: a success uses it up; a refusal must not."""
+
+    request: Message
+    metadata: Metadata
+    once: bool = False
+
+
+Builder = Callable[[Quick], Awaitable[Prepared]]
 
 
 async def new_database(cluster: Server, admin: asyncpg.Connection[asyncpg.Record], label: str) -> str:

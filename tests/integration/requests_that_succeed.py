@@ -5,34 +5,23 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 
 from tests.integration import recoveries
 from tests.integration.captchas import solved
+from tests.integration.desk_requests import BUILDERS as DESK_BUILDERS
 from tests.integration.phones import ask, begin_pairing, challenge, gateway, pair, shown
-from tests.integration.quick import Quick
+from tests.integration.quick import Builder, Prepared, Quick
 from tests.service import PASSWORD, Metadata, User, seed_of
 from twofold import Approver
 from twofold.v1 import account_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto import otp
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request that succeeds. `once`: a success uses it up; a refusal must not."""
-
-    request: Message
-    metadata: Metadata
-    once: bool = False
-
-
 # Far apart, so that no range of numbers uses up what a range may have.
 _phones = itertools.count(100_000, 10_007)
-Builder = Callable[[Quick], Awaitable[Prepared]]
 
 
 def full_client(service: Quick, user: User | None = None, captcha: str = "nobody-asked") -> sign_in_pb2.ClientContext:
@@ -507,7 +496,7 @@ def _for_anyone(request: Message) -> Builder:
     return build
 
 
-BUILDERS: dict[str, Builder] = {
+BUILDERS: dict[str, Builder] = DESK_BUILDERS | {
     "AccountService.SignUp": _sign_up,
     "AccountService.ResendActivation": _resend,
     "AccountService.ActivateAccount": _activate,

@@ -28,6 +28,7 @@ from twofold.v1 import account_pb2, session_pb2
 from twofold_server.crypto.hash_engine import HashQueueFull
 from twofold_server.db.pool import Pool, open_pool
 from twofold_server.domain import errors
+from twofold_server.domain.callers import Role
 from twofold_server.domain.errors import InvalidFields, TooManyAttempts, TwofoldError, Violation
 from twofold_server.rpc.call import Call
 
@@ -51,10 +52,16 @@ async def rig(pool: Pool, clock: Clock) -> AsyncIterator[Rig]:
         yield rig
 
 
+async def in_every_role(rig: Rig) -> str:
+    """The credential of a caller that may call every method."""
+    return await rig.caller("all", *[("default", role.value, False) for role in Role])
+
+
 async def test_bytes_that_are_no_message_name_no_field(rig: Rig) -> None:
     """Bytes that are no message are INVALID_FIELDS for every method, without the parser's text."""
+    credential = await in_every_role(rig)
     for path in paths():
-        failure = await rig.failure(path, b"\xff\xff\xff")
+        failure = await rig.failure(path, b"\xff\xff\xff", credential=credential)
         assert_reason(failure, "INVALID_FIELDS", grpc.StatusCode.INVALID_ARGUMENT)
         assert failure.fields == [""]
         assert "parsing" not in failure.message.casefold()
@@ -82,11 +89,13 @@ async def test_fields_of_a_newer_contract_are_passed_over(rig: Rig) -> None:
 
 async def test_a_message_over_the_limit_has_a_reason(rig: Rig) -> None:
     """A request over 64 KiB is MESSAGE_TOO_LONG with the limit, for every method; one of 64 KiB is looked at."""
+    credential = await in_every_role(rig)
     for path in paths():
-        failure = await rig.failure(path, b"\x0a" * (65536 + 1))
+        failure = await rig.failure(path, b"\x0a" * (65536 + 1), credential=credential)
         assert_reason(failure, "MESSAGE_TOO_LONG", grpc.StatusCode.INVALID_ARGUMENT)
         assert failure.details["ErrorInfo"].metadata == {"limit_bytes": "65536"}
-        assert (await rig.failure(path, b"\xff" * 65536)).reason == "INVALID_FIELDS"
+        failure = await rig.failure(path, b"\xff" * 65536, credential=credential)
+        assert failure.reason == "INVALID_FIELDS"
     assert not rig.calls
 
 

@@ -46,6 +46,7 @@ TAKE_SESSION = [method for method in METHODS if set(access_of(method).session) <
 RECENT_TWO_FACTOR = [
     method for method in METHODS if access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR in access_of(method).session
 ]
+OF_AGENT = [method for method in METHODS if access_pb2.SESSION_REQUIREMENT_AGENT in access_of(method).session]
 NAME_REALM = [method for method in METHODS if "realm_id" in method.input_type.fields_by_name]
 
 
@@ -75,6 +76,11 @@ def role_for(method: MethodDescriptor) -> str:
     return access_pb2.CallerRole.Name(role).removeprefix("CALLER_ROLE_").lower()
 
 
+async def agents(rig: Rig) -> None:
+    """The realm of agents."""
+    await rig.realms.create_reserved("support", "Support desk", {})
+
+
 async def failing(rig: Rig, method: MethodDescriptor, **arguments: Any) -> Failure:
     return await rig.failure(path_of(method), arguments.pop("raw", b""), **arguments)
 
@@ -91,17 +97,21 @@ async def test_without_a_credential_nobody_is_let_in(rig: Rig) -> None:
 async def test_a_caller_reaches_the_methods_of_its_role_and_no_others(rig: Rig) -> None:
     """A caller reaches exactly the methods that name its role, and is told by the others which would do."""
     rig.session("token")
+    await agents(rig)
+    rig.session("agent", realm="support", second_factor=True, second_factor_age=10)
     for role in Role:
         credential = await rig.caller(f"as-{role.value}", ("default", role.value, True))
         number = access_pb2.CallerRole.Value(f"CALLER_ROLE_{role.name}")
         for method in METHODS:
             taken, before = set(access_of(method).caller), len(rig.calls)
             if number in taken or access_pb2.CALLER_ROLE_ANY in taken:
+                # Of the desk's a front end may only bring a link's token.
+                link = {"case_token": "anything"} if method.name == "CancelCase" and role is Role.FRONTEND else {}
                 await rig.raw(
                     path_of(method),
-                    request(method),
+                    request(method, **link),
                     credential=credential,
-                    session="token",
+                    session="agent" if method in OF_AGENT else "token",
                     metadata=(("twofold-approver", "phone"),),
                 )
                 assert len(rig.calls) == before + 1
@@ -294,3 +304,75 @@ async def test_the_callers_word_on_its_client(rig: Rig) -> None:
         assert (rule.stated, rule.address_required, rule.global_only) == (stated, stated, global_only)
     await rig.raw("/twofold.v1.AccountService/ActivateAccount", credential=stating)
     assert not rig.calls[-1][1].client_rule.stated
+
+
+def agent_session(rig: Rig, **proofs: Any) -> None:
+    """An agent's session that goes by `agent`; with a recent second factor unless said otherwise."""
+    rig.session("agent", **{"realm": "support", "second_factor": True, "second_factor_age": 10, **proofs})
+
+
+async def test_the_desk_demands_an_agents_recent_second_factor(rig: Rig) -> None:
+    """Not an old proof, not a password where nothing is enrolled, not a weaker factor, not another realm's session."""
+    await agents(rig)
+    credential = await rig.caller("desk", ("default", "support", False), ("support", "frontend", True))
+    cases: list[tuple[dict[str, Any], str, grpc.StatusCode]] = [
+        ({"second_factor": False, "second_factor_age": None}, "RECENT_TWO_FACTOR_REQUIRED", DENIED),
+        ({"second_factor_age": None}, "RECENT_TWO_FACTOR_REQUIRED", DENIED),
+        ({"second_factor_age": 601}, "RECENT_TWO_FACTOR_REQUIRED", DENIED),
+        ({"factor_strength": 2}, "RECENT_TWO_FACTOR_REQUIRED", DENIED),
+        ({"realm": "default"}, "SESSION_INVALID", UNAUTHENTICATED),
+        ({"realm": "second"}, "SESSION_INVALID", UNAUTHENTICATED),
+    ]
+    assert len(OF_AGENT) == 11
+    for method in OF_AGENT:
+        for proofs, reason, code in cases:
+            agent_session(rig, **proofs)
+            raw = request(method, realm_id="default")
+            assert_reason(await failing(rig, method, raw=raw, credential=credential, session="agent"), reason, code)
+        failure = await failing(rig, method, raw=request(method, realm_id="default"), credential=credential)
+        assert_reason(failure, "SESSION_REQUIRED", UNAUTHENTICATED)
+    assert not rig.calls
+
+
+async def test_the_desk_is_that_of_the_named_realm(rig: Rig) -> None:
+    """`call.realm` is the realm worked on, `call.user` the agent; a role in the agents' own realm opens no other."""
+    await agents(rig)
+    agent_session(rig)
+    one = await rig.caller("one", ("default", "support", False), ("support", "frontend", True))
+    both = await rig.caller(
+        "both", ("default", "support", False), ("second", "support", False), ("support", "frontend", True)
+    )
+    front = await rig.caller("front", ("default", "frontend", True), ("support", "frontend", True))
+    own = await rig.caller("own", ("support", "support", False), ("default", "frontend", True))
+    for method in OF_AGENT:
+        for credential, realm, expected in ((one, "", "default"), (both, "second", "second"), (own, "", "support")):
+            await rig.raw(path_of(method), request(method, realm_id=realm), credential=credential, session="agent")
+            call = rig.calls[-1][1]
+            assert (call.realm, call.user.realm_id) == (expected, "support")
+        before = len(rig.calls)
+        for credential, realm, reason, code in (
+            (one, "second", "REALM_NOT_FOUND", grpc.StatusCode.NOT_FOUND),
+            (one, "support", "CALLER_NOT_PERMITTED", DENIED),
+            (both, "", "REALM_NOT_FOUND", grpc.StatusCode.NOT_FOUND),
+            (front, "default", "CALLER_NOT_PERMITTED", DENIED),
+            (own, "default", "CALLER_NOT_PERMITTED", DENIED),
+        ):
+            raw = request(method, realm_id=realm)
+            failure = await failing(rig, method, raw=raw, credential=credential, session="agent")
+            assert_reason(failure, reason, code)
+        assert len(rig.calls) == before
+
+
+async def test_a_notices_link_needs_no_agent(rig: Rig) -> None:
+    """CancelCase with a link's token goes through without a session; one that is sent along is not looked at."""
+    await agents(rig)
+    agent_session(rig)
+    cancel = next(method for method in OF_AGENT if method.name == "CancelCase")
+    credential = await rig.caller("shop", ("default", "frontend", True), ("second", "frontend", True))
+    for fields in ({"case_token": "anything"}, {"case_token": "anything", "realm_id": "second"}):
+        for session in (None, "agent"):
+            await rig.raw(path_of(cancel), request(cancel, **fields), credential=credential, session=session)
+            call = rig.calls[-1][1]
+            assert call.session is None
+            assert call.named_realm == fields.get("realm_id")
+            assert call.realms == ("default", "second")

@@ -200,6 +200,10 @@ def _when(method: str, path: str, label: str) -> frozenset[str]:
             return frozenset({"TWO_FACTOR_NOT_ENROLLED"})
         case "totp" | "backup_code" if label == "missing":
             return BAD
+        case "reset_two_factor" if label == "missing":
+            return BAD
+        case "correct_email" | "correct_phone":
+            return BAD
         case "passkey" | "passkey_begin":
             return BAD | {"TWO_FACTOR_NOT_ENROLLED", "FACTOR_KIND_UNAVAILABLE"}
         case "passkey_assertion":

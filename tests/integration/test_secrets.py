@@ -19,12 +19,14 @@ import structlog
 from dev.postgres import binaries
 from tests.conftest import Clock
 from tests.integration import recoveries
+from tests.integration.desk import link_in_mail, open_desk
 from tests.integration.quick import Quick, add_caller, bearer, quick_server
 from tests.integration.requests_that_succeed import begun, challenged
 from tests.integration.secret_forms import Secrets, digests_in, ids_in, keyless
+from tests.integration.test_owed_enrollments import finish, finish_request
 from tests.integration.test_phone_numbers import wrong
-from tests.service import User, details
-from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
+from tests.service import User, details, seed_of
+from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, support_pb2, two_factor_pb2
 from twofold_server import logs
 from twofold_server.crypto import otp
 from twofold_server.domain.callers import Role
@@ -100,6 +102,7 @@ async def story(database: str, tmp_path: Path, clock: Clock, said: io.StringIO) 
         await _sign_up_and_in(told)
         await _prove(told)
         await _recover(told)
+        await _at_the_desk(told)
         await _fail(told)
         await told.dump()
         yield told
@@ -187,6 +190,47 @@ async def _recover(told: Story) -> None:
     await told.dump()
 
 
+async def _at_the_desk(told: Story) -> None:
+    """A reset by support, up to the session that begins with its code; and a correction that is confirmed."""
+    quick = told.quick
+    desk = await open_desk(quick)
+    told.secrets.add("credential", str(dict(desk.metadata)["authorization"]).removeprefix("Bearer "))
+    opener, approver = await desk.agent(), await desk.agent()
+    told.know(opener)
+    told.know(approver)
+    user = await quick.two_factor_user("reset@example.org")
+    told.know(user)
+    case = await desk.open(opener, user.account_id)
+    told.secrets.add("case token", await link_in_mail(quick, user.email))
+    await told.dump()
+    await desk.approve(approver, case)
+    await quick.app.pool.execute("UPDATE cases SET approve_time = approve_time - interval '4 days'")
+    code = (await desk.execute(opener, case)).support_code
+    told.secrets.add("support code", code, code.replace("-", ""))
+    await told.dump()
+    owed = (await quick.sign_in(user)).enrollment_required
+    told.secrets.add("owed", owed.owed_enrollment_token, owed.owed_enrollment_binding)
+    enrollment = await quick.two_factor.BeginEnrollment(
+        two_factor_pb2.BeginEnrollmentRequest(
+            owed_enrollment_token=owed.owed_enrollment_token,
+            owed_enrollment_binding=owed.owed_enrollment_binding,
+            totp=two_factor_pb2.TotpEnrollment(),
+            support_code=code,
+        ),
+        metadata=quick.metadata,
+    )
+    finished = await finish(quick, finish_request(quick, owed, enrollment))
+    user.take(finished.signed_in)
+    user.seed = seed_of(enrollment.totp.secret)
+    told.know(user)
+    other = support_pb2.CorrectEmail(email="the-new-one@secret.example")
+    await desk.open(opener, user.account_id, correct_email=other)
+    told.secrets.add("correction token", await link_in_mail(quick, other.email))
+    told.secrets.add("new address", other.email)
+    await told.fail(desk.open(opener, user.account_id, correct_email=other, request_id=other.email))
+    await told.fail(desk.execute(opener, case))
+
+
 async def _fail(told: Story) -> None:
     """Errors of each kind, with secrets in the requests, the server's own faults among them."""
     quick, user = told.quick, await told.quick.two_factor_user("failing@example.org")
@@ -270,6 +314,9 @@ async def test_no_secret_is_said_or_stored(story: Story, said: io.StringIO) -> N
         "reset link 0",
         "recovery link 0",
         "cancel link 0",
+        "case token 0",
+        "correction token 0",
+        "new address 0",
     ]
 
 

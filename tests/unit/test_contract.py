@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor, MethodDescriptor
 
-from twofold.v1 import access_pb2, account_pb2, error_reason_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2
+from twofold.v1 import (
+    access_pb2,
+    account_pb2,
+    error_reason_pb2,
+    recovery_pb2,
+    session_pb2,
+    sign_in_pb2,
+    support_pb2,
+    two_factor_pb2,
+)
 from twofold_server.domain import errors
 from twofold_server.domain.errors import TwofoldError
 from twofold_server.rpc.policy import policy_of
@@ -17,7 +26,16 @@ from twofold_server.rpc.policy import policy_of
 SOURCES = Path(__file__).parents[2] / "protos" / "twofold" / "v1"
 FILES: tuple[FileDescriptor, ...] = tuple(
     module.DESCRIPTOR
-    for module in (access_pb2, account_pb2, error_reason_pb2, recovery_pb2, session_pb2, sign_in_pb2, two_factor_pb2)
+    for module in (
+        access_pb2,
+        account_pb2,
+        error_reason_pb2,
+        recovery_pb2,
+        session_pb2,
+        sign_in_pb2,
+        support_pb2,
+        two_factor_pb2,
+    )
 )
 METHODS: list[MethodDescriptor] = [
     method for file in FILES for service in file.services_by_name.values() for method in service.methods
@@ -100,7 +118,12 @@ def test_the_users_token_is_never_a_field(method: MethodDescriptor) -> None:
 def test_a_realm_is_named_only_where_nothing_else_does(method: MethodDescriptor) -> None:
     """`realm_id` stands where neither session nor ticket says the realm; those of other callers are checked in one."""
     proofs = set(access_of(method).session)
-    expected = proofs == {access_pb2.SESSION_REQUIREMENT_NONE} or access_of(method).any_client
+    expected = (
+        proofs == {access_pb2.SESSION_REQUIREMENT_NONE}
+        or access_of(method).any_client
+        # An agent's session is of the realm of agents.
+        or access_pb2.SESSION_REQUIREMENT_AGENT in proofs
+    )
     assert ("realm_id" in method.input_type.fields_by_name) is expected
 
 

@@ -24,7 +24,8 @@ BY_MAIL_ALONE = {
     "activation", ALREADY_REGISTERED, "email_change", EMAIL_TAKEN, "email_undo", "password_reset",
     "two_factor_recovery", NOTHING_TO_RECOVER,
 }  # fmt: skip
-NOTICES = sorted({*ALL} - {*BY_MAIL_ALONE, *CODES})
+# The confirmation goes to whoever reads there, whose name nobody knows.
+NOTICES = sorted({*ALL} - {*BY_MAIL_ALONE, *CODES, "case_confirmation"})
 NAMES = frozenset().union(*(rule.shown for rule in RULES.values()))
 KINDS_OF_FACTOR = ("totp", "backup_code", "email", "sms", "passkey", "push")
 TEMPLATES = Templates()
@@ -350,7 +351,7 @@ def test_urgency_and_life_by_kind(messages: Messages) -> None:
     assert URGENT < NOTICE
     assert set(BUDGETED) == {
         "activation", "sign_in_code", "confirmation_code", "email_change", "password_reset", "two_factor_recovery",
-        "recovery_code", "sign_in_hint",
+        "recovery_code", "sign_in_hint", "case_confirmation",
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import grpc
 
 from twofold.calls import Attempts, Method, Policy, require_seconds
 from twofold.errors import closed, from_status, not_connected
-from twofold.services import Accounts, Recovery, Sessions, TwoFactor
+from twofold.services import Accounts, Recovery, Sessions, Support, TwoFactor
 from twofold.transport import TlsOptions, channel_options, require_safe_target
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Client:
     """SessionService."""
     recovery: Recovery
     """RecoveryService."""
+    support: Support
+    """SupportService."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Client:
         self.two_factor = TwoFactor(self._invoke, self._stream)
         self.sessions = Sessions(self._invoke, self._stream)
         self.recovery = Recovery(self._invoke, self._stream)
+        self.support = Support(self._invoke, self._stream)
 
     def __repr__(self) -> str:
         return f"<Client of {self._target}>"

@@ -10,7 +10,7 @@ from twofold.methods import (
     SyncService,
     SyncStreamMethod,
 )
-from twofold.v1 import account_pb2, recovery_pb2, session_pb2, two_factor_pb2
+from twofold.v1 import account_pb2, recovery_pb2, session_pb2, support_pb2, two_factor_pb2
 
 
 class Accounts(AsyncService):
@@ -141,6 +141,44 @@ class SyncSessions(SyncService):
     RevokeOtherSessions: SyncMethod[session_pb2.RevokeOtherSessionsRequest, session_pb2.RevokeOtherSessionsResponse]
     WatchRevocations: SyncStreamMethod[session_pb2.WatchRevocationsRequest, session_pb2.WatchRevocationsResponse]
     GetSigningKeys: SyncMethod[session_pb2.GetSigningKeysRequest, session_pb2.GetSigningKeysResponse]
+
+
+class Support(AsyncService):
+    """SupportService, of a Client."""
+
+    DESCRIPTOR = support_pb2.DESCRIPTOR.services_by_name["SupportService"]
+
+    FindAccounts: AsyncMethod[support_pb2.FindAccountsRequest, support_pb2.FindAccountsResponse]
+    OpenCase: AsyncMethod[support_pb2.OpenCaseRequest, support_pb2.OpenCaseResponse]
+    ApproveCase: AsyncMethod[support_pb2.ApproveCaseRequest, support_pb2.ApproveCaseResponse]
+    RejectCase: AsyncMethod[support_pb2.RejectCaseRequest, support_pb2.RejectCaseResponse]
+    CancelCase: AsyncMethod[support_pb2.CancelCaseRequest, support_pb2.CancelCaseResponse]
+    ConfirmCorrection: AsyncMethod[support_pb2.ConfirmCorrectionRequest, support_pb2.ConfirmCorrectionResponse]
+    ExecuteCase: AsyncMethod[support_pb2.ExecuteCaseRequest, support_pb2.ExecuteCaseResponse]
+    ListCases: AsyncMethod[support_pb2.ListCasesRequest, support_pb2.ListCasesResponse]
+    ListDeliveries: AsyncMethod[support_pb2.ListDeliveriesRequest, support_pb2.ListDeliveriesResponse]
+    LockAccount: AsyncMethod[support_pb2.LockAccountRequest, support_pb2.LockAccountResponse]
+    UnlockAccount: AsyncMethod[support_pb2.UnlockAccountRequest, support_pb2.UnlockAccountResponse]
+    ReviveActivation: AsyncMethod[support_pb2.ReviveActivationRequest, support_pb2.ReviveActivationResponse]
+
+
+class SyncSupport(SyncService):
+    """SupportService, of a SyncClient."""
+
+    DESCRIPTOR = support_pb2.DESCRIPTOR.services_by_name["SupportService"]
+
+    FindAccounts: SyncMethod[support_pb2.FindAccountsRequest, support_pb2.FindAccountsResponse]
+    OpenCase: SyncMethod[support_pb2.OpenCaseRequest, support_pb2.OpenCaseResponse]
+    ApproveCase: SyncMethod[support_pb2.ApproveCaseRequest, support_pb2.ApproveCaseResponse]
+    RejectCase: SyncMethod[support_pb2.RejectCaseRequest, support_pb2.RejectCaseResponse]
+    CancelCase: SyncMethod[support_pb2.CancelCaseRequest, support_pb2.CancelCaseResponse]
+    ConfirmCorrection: SyncMethod[support_pb2.ConfirmCorrectionRequest, support_pb2.ConfirmCorrectionResponse]
+    ExecuteCase: SyncMethod[support_pb2.ExecuteCaseRequest, support_pb2.ExecuteCaseResponse]
+    ListCases: SyncMethod[support_pb2.ListCasesRequest, support_pb2.ListCasesResponse]
+    ListDeliveries: SyncMethod[support_pb2.ListDeliveriesRequest, support_pb2.ListDeliveriesResponse]
+    LockAccount: SyncMethod[support_pb2.LockAccountRequest, support_pb2.LockAccountResponse]
+    UnlockAccount: SyncMethod[support_pb2.UnlockAccountRequest, support_pb2.UnlockAccountResponse]
+    ReviveActivation: SyncMethod[support_pb2.ReviveActivationRequest, support_pb2.ReviveActivationResponse]
 
 
 class TwoFactor(AsyncService):

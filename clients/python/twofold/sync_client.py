@@ -9,7 +9,7 @@ import grpc
 
 from twofold.calls import Attempts, Method, Policy, require_seconds
 from twofold.errors import closed, from_status, not_connected
-from twofold.services import SyncAccounts, SyncRecovery, SyncSessions, SyncTwoFactor
+from twofold.services import SyncAccounts, SyncRecovery, SyncSessions, SyncSupport, SyncTwoFactor
 from twofold.transport import TlsOptions, channel_options, require_safe_target
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class SyncClient:
     """SessionService."""
     recovery: SyncRecovery
     """RecoveryService."""
+    support: SyncSupport
+    """SupportService."""
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class SyncClient:
         self.two_factor = SyncTwoFactor(self._invoke, self._stream)
         self.sessions = SyncSessions(self._invoke, self._stream)
         self.recovery = SyncRecovery(self._invoke, self._stream)
+        self.support = SyncSupport(self._invoke, self._stream)
 
     def __repr__(self) -> str:
         return f"<SyncClient of {self._target}>"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from twofold_server.cli import caller, certs, keys, realm, resource
+from twofold_server.cli import agent, caller, certs, keys, realm, resource, support
 from twofold_server.cli.common import fail, read_settings, run
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db.migrate import migrate as apply_migrations
@@ -19,11 +19,13 @@ cli = typer.Typer(
     # A traceback with local variables would print secrets.
     pretty_exceptions_enable=False,
 )
+cli.add_typer(agent.commands, name="agent")
 cli.add_typer(caller.commands, name="caller")
 cli.add_typer(certs.commands, name="certs")
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(realm.commands, name="realm")
 cli.add_typer(resource.commands, name="resource")
+cli.add_typer(support.commands, name="support")
 
 
 @cli.command()

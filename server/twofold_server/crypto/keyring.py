@@ -152,6 +152,14 @@ class Keyring:
         """
         return _mac(self._keys[self._oldest].identifier, _fields(str(realm), identifier))
 
+    def identifier_macs(self, realm: uuid.UUID | str, identifier: str) -> tuple[bytes, ...]:
+        """Return what an identifier may be stored as to be searched for, under each key held, the primary one first.
+
+        Store the first, and write it anew when a row is sealed anew. The caller normalises the identifier.
+        """
+        message = _fields(str(realm), identifier)
+        return tuple(_mac(self._keys[key_id].identifier, message) for key_id in self.key_ids)
+
     def refresh_mac(self, key_id: int, session_id: uuid.UUID, generation: int) -> bytes:
         """Return the 32-byte inner MAC of a refresh token (see `tokens.finish_mac`). Raises UnknownKey."""
         return _mac(self._sub_keys(key_id).refresh, _fields(session_id, generation))

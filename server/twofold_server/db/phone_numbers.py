@@ -50,20 +50,35 @@ async def get(db: Connection, realm_id: str, account_id: UUID) -> PhoneRow | Non
     return PhoneRow(**row) if row is not None else None
 
 
-async def put(tx: Connection, realm_id: str, account_id: UUID, number: bytes, now: datetime) -> bool:
-    """Set the number of a locked account; True where it had one before."""
+async def put(
+    tx: Connection, realm_id: str, account_id: UUID, number: bytes, now: datetime, *, number_mac: bytes
+) -> bool:
+    """Set the number of a locked account, sealed, and the MAC that it is found by; True where it had one before."""
     had: bool = await tx.fetchval(
         """
-        INSERT INTO phone_numbers (account_id, realm_id, number, verify_time) VALUES ($2, $1, $3, $4)
-        ON CONFLICT ON CONSTRAINT phone_numbers_pkey DO UPDATE SET number = excluded.number, verify_time = excluded.verify_time
+        INSERT INTO phone_numbers (account_id, realm_id, number, verify_time, number_mac) VALUES ($2, $1, $3, $4, $5)
+        ON CONFLICT ON CONSTRAINT phone_numbers_pkey DO UPDATE
+           SET number = excluded.number, verify_time = excluded.verify_time, number_mac = excluded.number_mac
         RETURNING xmax <> 0
         """,
         realm_id,
         account_id,
         number,
         now,
+        number_mac,
     )
     return had
+
+
+async def set_mac(db: Connection, realm_id: str, account_id: UUID, number: bytes, number_mac: bytes) -> None:
+    """Set the MAC that a number is found by, unless another number was set meanwhile."""
+    await db.execute(
+        "UPDATE phone_numbers SET number_mac = $4 WHERE account_id = $2 AND realm_id = $1 AND number = $3",
+        realm_id,
+        account_id,
+        number,
+        number_mac,
+    )
 
 
 async def destinations(db: Connection, realm_id: str, account_id: UUID) -> Destinations | None:

@@ -76,6 +76,13 @@ COLUMNS: Final[Mapping[tuple[str, str], _Column]] = {
         """,
         "UPDATE phone_numbers SET number = $3 WHERE account_id = $1::text::uuid AND number = $2",
     ),
+    ("cases", "payload"): _Column(
+        """
+        SELECT realm_id, account_id::text AS account, case_id::text AS row, payload AS value FROM cases
+         WHERE case_id > coalesce(nullif($1, '')::uuid, '00000000-0000-0000-0000-000000000000') ORDER BY case_id LIMIT $2
+        """,
+        "UPDATE cases SET payload = $3 WHERE case_id = $1::text::uuid AND payload = $2",
+    ),
     ("approvers", "wake_up_token"): _Column(
         """
         SELECT realm_id, account_id::text AS account, approver_id::text AS row, wake_up_token AS value FROM approvers

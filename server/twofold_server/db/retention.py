@@ -9,6 +9,8 @@ from twofold_server.db import outbox, sms
 from twofold_server.db.pool import JOB_SECONDS, Connection
 
 BATCH: Final = 1000
+REVIVABLE: Final = timedelta(days=14)
+"""How long after its expiry the link of a sign-up can be made good again."""
 
 
 async def delete_expired(db: Connection, now: datetime) -> int:
@@ -16,12 +18,16 @@ async def delete_expired(db: Connection, now: datetime) -> int:
     deleted = [
         # Not a recovery whose time has come and which nobody has carried out yet, however long no server ran.
         await db.execute(
+            # A sign-up that was never activated stays a while: support may revive it.
             """
             DELETE FROM tickets WHERE ticket_id IN (
-                SELECT ticket_id FROM tickets WHERE expire_time < $1 AND (purpose <> 'recovery_pending' OR spent_time IS NOT NULL) LIMIT $2)
+                SELECT ticket_id FROM tickets
+                 WHERE expire_time < $1 AND (purpose <> 'recovery_pending' OR spent_time IS NOT NULL)
+                   AND (purpose <> 'activation' OR spent_time IS NOT NULL OR expire_time < $3) LIMIT $2)
             """,
             now - timedelta(days=1),
             BATCH,
+            now - REVIVABLE,
             timeout=JOB_SECONDS,
         ),
         await db.execute(

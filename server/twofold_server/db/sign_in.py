@@ -24,6 +24,7 @@ class Found:
     epoch: int
     state: str
     second_factor: bool
+    reenroll_by: datetime | None
     email: str
     language_code: str
     hash: bytes | None
@@ -64,7 +65,7 @@ async def read(
     row = await db.fetchrow(
         """
         SELECT a.account_id, coalesce(a.epoch, 0) AS epoch, coalesce(a.state, '') AS state,
-               coalesce(a.second_factor, false) AS second_factor, coalesce(a.email, '') AS email,
+               coalesce(a.second_factor, false) AS second_factor, a.reenroll_by, coalesce(a.email, '') AS email,
                coalesce(a.language_code, '') AS language_code, p.hash, p.set_through, p.failures, p.wait_until,
                f.factor_ids, f.factor_kinds, f.factor_secrets,
                b.budget_kinds, b.budget_failures, b.budget_wait_until, c.hash AS backup_hash,

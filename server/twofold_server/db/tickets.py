@@ -293,3 +293,30 @@ async def end_others(tx: Connection, *, realm_id: str, purpose: str, subject: st
         subject,
         now,
     )
+
+
+async def payload_of(db: Connection, realm_id: str, ticket_id: UUID) -> bytes | None:
+    """The sealed payload of a ticket by its id; None if it is gone."""
+    found: bytes | None = await db.fetchval(
+        "SELECT payload FROM tickets WHERE realm_id = $1 AND ticket_id = $2", realm_id, ticket_id
+    )
+    return found
+
+
+async def end_of_account(tx: Connection, *, realm_id: str, account_id: UUID, kept: list[str], now: datetime) -> None:
+    """Spend every pending ticket of a locked account whose epoch is about to rise, but those of purposes that are `kept`.
+
+    One that is being used this very moment is passed over: it waits for the account, and then finds another epoch.
+    """
+    await tx.execute(
+        """
+        UPDATE tickets SET spent_time = $3
+         WHERE realm_id = $1 AND ticket_id IN (
+             SELECT ticket_id FROM tickets WHERE account_id = $2 AND realm_id = $1 AND spent_time IS NULL AND purpose <> ALL($4::text[])
+                FOR NO KEY UPDATE SKIP LOCKED)
+        """,
+        realm_id,
+        account_id,
+        now,
+        kept,
+    )

@@ -32,6 +32,9 @@ _PATHS: Final = {
     MessageKind.EMAIL_UNDO: "/undo-email-change",
     MessageKind.PASSWORD_RESET: "/reset-password",
     MessageKind.TWO_FACTOR_RECOVERY: "/recover-two-factor",
+    MessageKind.CASE_OPENED: "/cancel-case",
+    MessageKind.CASE_APPROVED: "/cancel-case",
+    MessageKind.CASE_CONFIRMATION: "/confirm-correction",
 }
 _IF_TAKEN: Final = {MessageKind.ACTIVATION: ALREADY_REGISTERED, MessageKind.EMAIL_CHANGE: EMAIL_TAKEN}
 _TO_OWNERS: Final = frozenset({MessageKind.PASSWORD_RESET, MessageKind.TWO_FACTOR_RECOVERY})
@@ -118,6 +121,8 @@ class Letters:
         values = self._values(message, realm, payload, kind)
         if kind in _CANCELLABLE:
             values["link"] = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
+        if kind in _PATHS:
+            values["link"] = self._link(realm, _PATHS[kind], await self._live_token(message, payload))
         text = self._templates.render_sms(
             kind.value,
             _languages(payload, realm),

@@ -146,6 +146,7 @@ class _Words:
         self._filled = {name: value for name, value in values.items() if isinstance(value, str)}
         self._filled["factor"] = self._filled.get("factor_name") or self._factor(fold)
         self._filled["added"] = self._added(fold)
+        self._filled["change"] = self._texts.get(f"changes.{self._filled.get('case_action', '')}", "")
         lifetime, expire_time = values.get("lifetime"), values.get("expire_time")
         if isinstance(lifetime, Lifetime):
             self._filled["lifetime"] = lifetime.said(language)

@@ -57,6 +57,11 @@ def number_place(realm_id: str, account_id: UUID) -> Place:
     return Place("phone_numbers", "number", realm_id, str(account_id), str(account_id))
 
 
+def number_macs(keyring: Keyring, realm_id: str, number: str) -> tuple[bytes, ...]:
+    """What an account's number, in E.164, may be found by; the first is what is stored."""
+    return keyring.identifier_macs(realm_id, f"phone-number:{number}")
+
+
 def open_number(keyring: Keyring, realm_id: str, account_id: UUID, sealed: bytes) -> str:
     """An account's number in E.164."""
     return keyring.open(sealed, number_place(realm_id, account_id)).decode()

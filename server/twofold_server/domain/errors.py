@@ -323,7 +323,8 @@ class ChannelNotDistinct(TwofoldError):
 
 
 class RecoveryNeedsSupport(TwofoldError):
-    """All that is left to prove would come through one mailbox or phone: the support desk can help."""
+    """All that is left to prove would come through one mailbox or phone, or support's code was not used in time: the
+    support desk can help."""
 
     reason = "RECOVERY_NEEDS_SUPPORT"
     status = "FAILED_PRECONDITION"
@@ -409,6 +410,111 @@ class PasswordCheckUnavailable(TwofoldError):
 
     reason = "PASSWORD_CHECK_UNAVAILABLE"
     status = "UNAVAILABLE"
+
+
+class AccountNotFound(TwofoldError):
+    """The realm has no such account."""
+
+    reason = "ACCOUNT_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "account_id"
+
+
+class CaseNotFound(TwofoldError):
+    """The realm has no such case."""
+
+    reason = "CASE_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "case_id"
+
+
+class CaseAlreadyOpen(TwofoldError):
+    """The account has a case that is not over yet: work that one, or cancel it."""
+
+    reason = "CASE_ALREADY_OPEN"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CASE", "account", self.message),)
+
+
+class CaseNotOpen(TwofoldError):
+    """The case is past this step: somebody has decided it, or it has expired."""
+
+    reason = "CASE_NOT_OPEN"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("CASE", "case", self.message),)
+
+
+class CaseNotReady(TwofoldError):
+    """The case can't be executed yet."""
+
+    reason = "CASE_NOT_READY"
+    status = "FAILED_PRECONDITION"
+
+    def __init__(
+        self,
+        lacking: Sequence[tuple[str, str]] = (),
+        *,
+        retry_after: float | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """`lacking`: type and description of each thing that is missing."""
+        super().__init__(retry_after=retry_after, metadata=metadata)
+        self._lacking = lacking or (("CASE", self.message),)
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return tuple((kind, "case", text) for kind, text in self._lacking)
+
+
+class AgentNotEligible(TwofoldError):
+    """This agent may not take this step: it takes one who neither opened the case nor is its subject, and who has been
+    an agent for 24 hours."""
+
+    reason = "AGENT_NOT_ELIGIBLE"
+    status = "PERMISSION_DENIED"
+
+
+class AddressTaken(TwofoldError):
+    """Another account of the realm has that address."""
+
+    reason = "ADDRESS_TAKEN"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("ADDRESS", "realm", self.message),)
+
+
+class SupportLimitReached(TwofoldError):
+    """As many look-ups as one agent may make within the hour. Wait before the next one."""
+
+    reason = "SUPPORT_LIMIT_REACHED"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class SignUpNotFound(TwofoldError):
+    """The address has no sign-up that can be revived."""
+
+    reason = "SIGN_UP_NOT_FOUND"
+    status = "NOT_FOUND"
+    field = "email"
+
+
+class SignUpClosed(TwofoldError):
+    """Nobody signs up in this realm by themselves: whoever runs the service makes its accounts."""
+
+    reason = "SIGN_UP_CLOSED"
+    status = "FAILED_PRECONDITION"
+
+    @property
+    def preconditions(self) -> Sequence[tuple[str, str, str]]:
+        return (("SIGN_UP", "realm", self.message),)
 
 
 class ChangedMeanwhile(TwofoldError):

@@ -55,6 +55,13 @@ class MessageKind(StrEnum):
     DEVICE_REUSED = "device_reused"
     USER_AGENT_CHANGED = "user_agent_changed"
     SIGN_IN_HINT = "sign_in_hint"
+    CASE_OPENED = "case_opened"
+    CASE_APPROVED = "case_approved"
+    CASE_CONFIRMATION = "case_confirmation"
+    CASE_CLOSED = "case_closed"
+    CASE_EXECUTED = "case_executed"
+    ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_UNLOCKED = "account_unlocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Rule:
 
 _WHERE: Final = frozenset({"name", "ip_address", "user_agent"})
 _FACTOR: Final = _WHERE | {"factor_name", "factor_kind"}
+_CASE: Final = frozenset({"name", "case_action"})
 
 RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.ACTIVATION: Rule(URGENT, None, frozenset({"name"}), frozenset({"token"}), budgeted=True),
@@ -110,6 +118,13 @@ RULES: Final[Mapping[MessageKind, Rule]] = {
     MessageKind.USER_AGENT_CHANGED: Rule(shown=_WHERE),
     # A notice, and yet a stranger's doing: it tells of nothing that was changed.
     MessageKind.SIGN_IN_HINT: Rule(shown=_WHERE, budgeted=True),
+    MessageKind.CASE_OPENED: Rule(NOTICE, None, _CASE, frozenset({"token"})),
+    MessageKind.CASE_APPROVED: Rule(NOTICE, None, _CASE, frozenset({"token"})),
+    MessageKind.CASE_CONFIRMATION: Rule(URGENT, None, secrets=frozenset({"token"}), budgeted=True),
+    MessageKind.CASE_CLOSED: Rule(shown=_CASE),
+    MessageKind.CASE_EXECUTED: Rule(shown=_CASE),
+    MessageKind.ACCOUNT_LOCKED: Rule(shown=frozenset({"name"})),
+    MessageKind.ACCOUNT_UNLOCKED: Rule(shown=frozenset({"name"})),
 }
 BUDGETED: Final = tuple(kind for kind, rule in RULES.items() if rule.budgeted)
 # Apart from the rest: codes of sign-ins and recoveries need a password, and whoever needs none would else silence them;

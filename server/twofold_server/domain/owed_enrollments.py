@@ -13,11 +13,13 @@ from twofold_server.db import attempts as db_attempts
 from twofold_server.db import challenges as db_challenges
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import new_sessions as db_new_sessions
+from twofold_server.db import reenrollments as db_reenrollments
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.challenges import Challenge
 from twofold_server.db.factors import FactorRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.verdicts import Verdict
+from twofold_server.domain import reenrollments
 from twofold_server.domain.attempts import KNOWN, Origin, attempt, budget_of, choose_bucket, demand_network, hour_of
 from twofold_server.domain.challenges import challenge_place, demand_code_open
 from twofold_server.domain.clock import Clock
@@ -29,7 +31,15 @@ from twofold_server.domain.new_sessions import details_of, finished, new_device,
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
-from twofold_server.domain.values import DisplayName, EmailAddress, FirstProof, Handle, PhoneNumber, RealmId
+from twofold_server.domain.values import (
+    DisplayName,
+    EmailAddress,
+    FirstProof,
+    Handle,
+    PhoneNumber,
+    RealmId,
+    SupportCode,
+)
 
 OWED_ENROLLMENT: Final = "owed_enrollment"
 _FIELD: Final = "owed_enrollment_token"
@@ -37,12 +47,16 @@ _FIELD: Final = "owed_enrollment_token"
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentOwed:
-    """The password was right; a second factor must be set up before a session begins. `kinds` may be enrolled."""
+    """The password was right; a second factor must be set up before a session begins. `kinds` may be enrolled.
+
+    `support_code_required`: with the code that support has handed over.
+    """
 
     owed_enrollment_token: str = field(repr=False)
     owed_enrollment_binding: str = field(repr=False)
     expire_time: datetime
     kinds: tuple[str, ...]
+    support_code_required: bool
 
 
 class OwedEnrollments:
@@ -79,13 +93,17 @@ class OwedEnrollments:
         kind: str,
         destination: EmailAddress | PhoneNumber | None,
         name: DisplayName,
+        support_code: SupportCode | None,
     ) -> Begun:
-        """Begin to set up a factor of a kind; codes go to the `destination`.
+        """Begin to set up a factor of a kind; codes go to the `destination`. After a reset by support, with its code.
 
-        Raises TicketNotFound, ResendTooSoon, FactorKindUnavailable, ChannelNotDistinct, ChangesFrozen, Overloaded.
+        Raises TicketNotFound, ResendTooSoon, FactorKindUnavailable, ChannelNotDistinct, InvalidCode,
+        RecoveryNeedsSupport, ChangesFrozen, Overloaded.
         """
         found = await self._read(realm_ids, handle, binding, client_id, network="")
         realm = await self._realms.get(RealmId(found.realm_id))
+        # Who finishes what was begun with it has shown it: the enrolment's own token goes with this answer alone.
+        await reenrollments.demand_code(self._pool, realm, found.account_id, support_code, self._clock())
         whose = self._enrollee(realm, found)[0]
         return await self._enrolling.begin(realm, whose, client_id, kind, destination, name)
 
@@ -103,7 +121,8 @@ class OwedEnrollments:
         """Enrol what was begun, with a first proof, which is spent, and begin the session.
 
         A wrong proof counts like one at a sign-in, and five end the step. Raises TicketNotFound, InvalidSecondFactor,
-        TooManyAttempts, FactorKindUnavailable, ApproverNotPaired, ChangesFrozen, Overloaded.
+        TooManyAttempts, FactorKindUnavailable, ApproverNotPaired, RecoveryNeedsSupport,
+        ChangesFrozen, Overloaded.
         """
         found = await self._read(realm_ids, handle, binding, origin.client_id, network=origin.client.network)
         realm = await self._realms.get(RealmId(found.realm_id))
@@ -165,6 +184,7 @@ class OwedEnrollments:
                 await self._count(tx, realm, found, origin, error, now)
                 result = error
             else:
+                await reenrollments.settle(tx, realm, found.account_id, now)
                 factor = await self._enrolling.add(tx, realm, whose, ticket, enrollment, begun, first, now)
                 verdict = await db_new_sessions.begin(
                     tx,
@@ -214,7 +234,9 @@ class OwedEnrollments:
         if found is None or not found.live or found.factor_ids:
             raise TicketNotFound(field=_FIELD)
         # Whoever changed the address has the password too: a factor of theirs would keep the owner out.
-        demand_unfrozen(await db_email_changes.frozen_until(self._pool, found.realm_id, found.account_id), now)
+        # They have not the code that support demands of who enrols after a reset.
+        if await db_reenrollments.owed_until(self._pool, found.realm_id, found.account_id) is None:
+            demand_unfrozen(await db_email_changes.frozen_until(self._pool, found.realm_id, found.account_id), now)
         return found
 
     def _enrollee(self, realm: Realm, found: Challenge) -> tuple[Enrollee, dict[str, Any]]:

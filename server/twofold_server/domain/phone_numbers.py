@@ -20,7 +20,7 @@ from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Delivery, delivery_of_ticket
-from twofold_server.domain.destinations import number_place, open_number
+from twofold_server.domain.destinations import number_macs, number_place, open_number
 from twofold_server.domain.errors import InvalidCode, ResendTooSoon, SessionEnded, TicketNotFound
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
@@ -181,7 +181,14 @@ class PhoneNumbers:
         # As they are before: the number that goes is told as well, and the new one has just been proven.
         told = await self._log.destinations(tx, realm, session.account_id)
         sealed = self._keyring.seal(number.text.encode(), number_place(realm.realm_id, session.account_id))
-        had = await db_phone_numbers.put(tx, realm.realm_id, session.account_id, sealed, now)
+        had = await db_phone_numbers.put(
+            tx,
+            realm.realm_id,
+            session.account_id,
+            sealed,
+            now,
+            number_mac=number_macs(self._keyring, realm.realm_id, number.text)[0],
+        )
         await self._log.record(
             tx,
             realm,

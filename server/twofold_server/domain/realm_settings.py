@@ -189,6 +189,21 @@ class RealmSettings:
     )
     mail_from_name: str = _text("Sender's name in mails. Empty: the realm's name.", "")
     language_code: str = _text("BCP 47 tag of messages where neither account nor caller says.", "en")
+    support_wait: timedelta = _duration(
+        "Wait between a support case's approval and its execution; 72 h at least where its user can't be told.",
+        _DAY,
+        3600,
+        14 * _DAY,
+    )
+    support_case_lifetime: timedelta = _duration(
+        "A support case expires unless it is executed within; longer than support_wait.", 14 * _DAY, 4 * _DAY, 28 * _DAY
+    )
+    support_lookups_per_hour: int = _count(
+        "Look-ups an hour of one agent; that of the realm support counts.", 60, 1, 100_000
+    )
+    reenrollment_lifetime: timedelta = _duration(
+        "Life of the code that a support reset gives the user.", _DAY, 600, 7 * _DAY
+    )
     max_factors_per_kind: int = _count("Factors of one kind that an account may have.", 5, 1, 20)
     factor_kinds: tuple[str, ...] = field(
         default=FACTOR_KINDS,
@@ -242,6 +257,8 @@ class RealmSettings:
     def _check_together(self) -> None:
         if self.session_idle > self.session_absolute:
             raise SettingRefused("session_idle: at most session_absolute.")
+        if self.support_wait >= self.support_case_lifetime:
+            raise SettingRefused("support_case_lifetime: longer than support_wait.")
         if self.first_wait > self.longest_wait:
             raise SettingRefused("first_wait: at most longest_wait.")
         if self.free_failures > min(self.known_ceiling, self.unknown_ceiling):

@@ -19,6 +19,9 @@ from twofold_server.domain.values import DisplayName, RealmId, parse_realm_id
 CACHE_LIFETIME: Final = timedelta(seconds=5)
 """How long a realm may go on with the settings that it had."""
 
+SUPPORT_REALM: Final = RealmId("support")
+"""The realm of agents. Nobody signs up in it: whoever has an account there may work the desk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Realm:
@@ -54,7 +57,13 @@ class Realms:
 
     async def create(self, realm_id: str, display_name: str = "", settings: Mapping[str, str] | None = None) -> Realm:
         """Make a realm with settings in their text form. Raises RealmRefused."""
-        stored = _merged({}, settings or {})
+        if realm_id == SUPPORT_REALM:
+            raise RealmRefused(f"The realm {SUPPORT_REALM} is that of agents: `twofold-server agent add` makes it.")
+        return await self.create_reserved(realm_id, display_name, settings or {})
+
+    async def create_reserved(self, realm_id: str, display_name: str, settings: Mapping[str, str]) -> Realm:
+        """Make a realm, whatever its name. Raises RealmRefused."""
+        stored = _merged({}, settings)
         try:
             checked_id = parse_realm_id(realm_id)
             checked_name = DisplayName.parse(display_name or realm_id).text

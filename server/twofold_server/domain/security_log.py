@@ -83,11 +83,13 @@ class SecurityLog:
         told: Told | None = None,
         params: Mapping[str, str],
         of_account: bool = True,
+        ticket_id: UUID | None = None,
         expire_time: datetime | None = None,
     ) -> None:
         """Write one notice for each destination; not `of_account`: its rows outlive the account.
 
-        After `expire_time`, 7 days unless it is given, the notice is not worth sending.
+        `ticket_id` and `expire_time` are those of the link that it carries, where it carries one; after `expire_time`,
+        7 days unless it is given, the notice is not worth sending.
         """
         told = told if told is not None else await self.destinations(tx, realm, account_id)
 
@@ -97,9 +99,10 @@ class SecurityLog:
                 notice,
                 to=to,
                 account_id=account_id if of_account else None,
+                ticket_id=ticket_id,
+                expire_time=expire_time,
                 language=told.language or realm.settings.language_code,
                 params=params,
-                expire_time=expire_time,
             )
 
         for address in told.emails:

@@ -254,6 +254,8 @@ class SignIns:
             case "challenged" if owed is not None and not owed.kinds:
                 # Only now that the statement has counted: before, it would tell that the password was right.
                 raise RecoveryNeedsSupport
+            case "enrollment_required" if found.reenroll_by is not None and found.reenroll_by <= now:
+                raise RecoveryNeedsSupport
             case "challenged" | "enrollment_required":
                 return owed
             case "moved":
@@ -271,7 +273,8 @@ class SignIns:
         self, realm: Realm, found: Found, second_factor: SecondFactor | None, known: bool, now: datetime
     ) -> Code:
         if not found.second_factor:
-            return Code("enrollment" if realm.settings.second_factor == "demanded" else "not_owed")
+            owed = realm.settings.second_factor == "demanded" or found.reenroll_by is not None
+            return Code("enrollment" if owed else "not_owed")
         if second_factor is None:
             return Code("waived" if known and _is_trusted(realm, found, now) else "none")
         try:
@@ -309,7 +312,9 @@ class SignIns:
         )
         ticket = NewChallenge(ticket_id, handle_hash, binding_hash, sealed, expire_time)
         if not enrolled:
-            return ticket, EnrollmentOwed(token, binding, expire_time, realm.settings.offered_kinds)
+            return ticket, EnrollmentOwed(
+                token, binding, expire_time, realm.settings.offered_kinds, found.reenroll_by is not None
+            )
         factors = [kind for _, kind, _ in distinct(self._keyring, realm, found)]
         return ticket, Challenged(token, binding, expire_time, kinds_of(realm, factors, found.backup_codes_left))
 

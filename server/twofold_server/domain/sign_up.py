@@ -29,12 +29,13 @@ from twofold_server.domain.errors import (
     ChangedMeanwhile,
     InvalidCredentials,
     ResendTooSoon,
+    SignUpClosed,
     TicketNotFound,
     TooManyAttempts,
 )
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
-from twofold_server.domain.realms import Realm, Realms
+from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
 from twofold_server.domain.values import DisplayName, EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
 
 ACTIVATION: Final = "activation"
@@ -85,8 +86,10 @@ class SignUps:
         decides.
 
         Raises InvalidFields (a common or breached password), TooManyAttempts (its network), CaptchaRequired,
-        CaptchaInvalid, CaptchaUnavailable, PasswordCheckUnavailable, Overloaded.
+        CaptchaInvalid, CaptchaUnavailable, PasswordCheckUnavailable, Overloaded, SignUpClosed (agents).
         """
+        if realm.realm_id == SUPPORT_REALM:
+            raise SignUpClosed
         inputs = [email.text, email.text.partition("@")[0], display_name.text, realm.display_name]
         self._passwords.demand_acceptable(realm, password, "password", inputs)
         sign_ups = await self._demand_network(realm, origin)
@@ -116,7 +119,7 @@ class SignUps:
             subject=self._subject(realm, email),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(claim).encode(), _place(realm.realm_id, ticket_id)),
+            payload=self._keyring.seal(json.dumps(claim).encode(), activation_place(realm.realm_id, ticket_id)),
             create_time=now,
             expire_time=expire_time,
             client_id=origin.client_id,
@@ -314,18 +317,23 @@ class SignUps:
         return account
 
     def _subject(self, realm: Realm, email: EmailAddress) -> str:
-        """What a claim's slots are counted by: not the address itself, which may be no customer's."""
-        return self._keyring.identifier_mac(realm.realm_id, f"activation:{email.key}").hex()
+        return activation_subject(self._keyring, realm, email)
 
     def _wait_key(self, realm: Realm, email: EmailAddress, binding_hash: bytes) -> bytes:
         return self._keyring.identifier_mac(realm.realm_id, f"resend:{email.key}:{binding_hash.hex()}")
 
     def _claim(self, ticket: Ticket) -> dict[str, Any]:
         claim: dict[str, Any] = json.loads(
-            self._keyring.open(ticket.payload, _place(ticket.realm_id, ticket.ticket_id))
+            self._keyring.open(ticket.payload, activation_place(ticket.realm_id, ticket.ticket_id))
         )
         return claim
 
 
-def _place(realm_id: str, ticket_id: UUID) -> Place:
+def activation_subject(keyring: Keyring, realm: Realm, email: EmailAddress) -> str:
+    """What a claim's slots are counted by: not the address itself, which may be no customer's."""
+    return keyring.identifier_mac(realm.realm_id, f"activation:{email.key}").hex()
+
+
+def activation_place(realm_id: str, ticket_id: UUID) -> Place:
+    """Where a claim is sealed for."""
     return Place("tickets", "payload", realm_id, "", str(ticket_id))

@@ -34,7 +34,7 @@ from twofold_server.domain.errors import (
 )
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
-from twofold_server.domain.realms import Realm, Realms
+from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
 from twofold_server.domain.recovery import demand_network, subject_of, ticket_place
 from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffects
 from twofold_server.domain.recovery_gate import PasswordGate
@@ -167,7 +167,8 @@ class TwoFactorRecoveries:
             await demand_standing(tx, realm, account_id, kept["epoch"], "recovery_link_token", now)
             # Told here and not before: whoever lacks the mailbox learns nothing of the phone.
             number = await db_phone_numbers.get(tx, realm.realm_id, account_id)
-            if number is None:
+            # An agent's mailbox and SIM card must not be the way to the desk: other agents decide.
+            if number is None or realm.realm_id == SUPPORT_REALM:
                 raise RecoveryNeedsSupport
             token, expire_time = await self._put_step(tx, realm, account_id, kept["epoch"], origin, now)
         text = open_number(self._keyring, realm.realm_id, account_id, number.number)

@@ -34,6 +34,10 @@ MAXIMUM_PHONE_TEXT = 32
 MAXIMUM_CAPTCHA = 8192
 MAXIMUM_PASSKEY_ANSWER = passkeys.MAX_CREDENTIAL_CHARACTERS
 
+MAXIMUM_REASON = 1000
+MAXIMUM_EVIDENCE = 200
+
+_NOT_WRITTEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _E164 = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
@@ -350,6 +354,20 @@ class PairingCode:
 
 
 @dataclass(frozen=True, slots=True)
+class SupportCode:
+    """A code that support has handed over, in its one spelling."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        found = pairing_codes.normalize(text)
+        if found is None:
+            raise ValueError("Not a code of support's: 28 characters in groups of four.")
+        return cls(found)
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalNumber:
     """The number of a waiting screen, as it was typed on a phone: 2 to 6 digits, spaces forgiven; may be empty."""
 
@@ -390,7 +408,7 @@ class DisplayName:
         if len(text) > MAXIMUM_NAME:
             raise ValueError(f"Longer than {MAXIMUM_NAME} characters.")
         text = unicodedata.normalize("NFC", text).strip()
-        if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and c != "\u200d" for c in text):
+        if any(unicodedata.category(c) in _NOT_WRITTEN and c != "\u200d" for c in text):
             raise ValueError("Has control, direction or line-break characters.")
         if "://" in text or "www." in text.casefold():
             raise ValueError("A name can't hold a link.")
@@ -427,6 +445,42 @@ def parse_captcha(text: str) -> str:
     if not all("!" <= c <= "~" for c in text):
         raise ValueError("Visible ASCII characters alone.")
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an agent does something: 1 to 1000 characters, no control or direction characters but line breaks."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > MAXIMUM_REASON:
+            raise ValueError(f"Longer than {MAXIMUM_REASON} characters.")
+        text = unicodedata.normalize("NFC", text).strip()
+        if not text:
+            raise ValueError("Required.")
+        if any(unicodedata.category(c) in _NOT_WRITTEN and c not in "\n\u200d" for c in text):
+            raise ValueError("Has control or direction characters.")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A reference to what shows that a case is right: 1 to 200 characters on one line."""
+
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if len(text) > MAXIMUM_EVIDENCE:
+            raise ValueError(f"Longer than {MAXIMUM_EVIDENCE} characters.")
+        text = unicodedata.normalize("NFC", text).strip()
+        if not text:
+            raise ValueError("Empty.")
+        if any(unicodedata.category(c) in _NOT_WRITTEN and c != "\u200d" for c in text):
+            raise ValueError("Has control, direction or line-break characters.")
+        return cls(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ def enrollment_required(result: EnrollmentOwed) -> sign_in_pb2.EnrollmentRequire
         owed_enrollment_binding=result.owed_enrollment_binding,
         expire_time=timestamp(result.expire_time),
         offered_kinds=offered_kinds(result.kinds),
+        support_code_required=result.support_code_required,
     )
 
 

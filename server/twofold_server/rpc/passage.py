@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 
 from twofold.v1 import access_pb2
 from twofold_server.domain import faults
-from twofold_server.domain.callers import Caller
+from twofold_server.domain.callers import Caller, Role
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
     CallerNotPermitted,
@@ -118,6 +118,8 @@ class Passage:
             admission.enter(caller.caller_id)
             try:
                 request = _parsed(policy, raw)
+                if policy.agent and not _has_ticket(policy, request):
+                    realms = _realms_of_desk(caller)
                 named = _named_realm(policy, request, caller, realms)
                 remaining = cast("float | None", context.time_remaining())
                 if remaining is not None:
@@ -189,7 +191,7 @@ class Passage:
             trace.realm = checked.realm_id
         elif policy.requirements:
             session = await self._session(policy, request, caller, token, realms, named)
-            if session is not None:
+            if session is not None and named is None:
                 trace.realm = session.realm_id
         return Call(
             request_id=trace.request_id,
@@ -232,16 +234,20 @@ class Passage:
         realms: tuple[RealmId, ...],
         named: RealmId | None,
     ) -> ActiveSession | None:
-        otherwise = policy.without_session or any(getattr(request, name) for name in policy.tickets)
+        otherwise = policy.without_session or _has_ticket(policy, request)
+        if policy.agent and otherwise:
+            # The two are different ways: one who holds a link acts for the account's user, whoever else is signed in.
+            return None
         if not token:
             if otherwise:
                 return None
             raise SessionRequired
         try:
             session = await self._sessions.authenticate(token, caller)
-            if session.realm_id not in realms:
+            # An agent's is of the realm of agents, whichever realm is worked on.
+            if session.realm_id not in realms and not policy.agent:
                 raise CallerNotPermitted(metadata={"roles": policy.role_names})
-            if named is not None and session.realm_id != named:
+            if named is not None and session.realm_id != named and not policy.agent:
                 raise SessionInvalid
             await self._demand_proof(policy, session)
         except TwofoldError as error:
@@ -299,15 +305,29 @@ def _parsed(policy: Policy, raw: bytes) -> Message:
         raise InvalidFields([Violation(field, text)]) from None
 
 
+def _has_ticket(policy: Policy, request: Message) -> bool:
+    return any(getattr(request, name) for name in policy.tickets)
+
+
+def _realms_of_desk(caller: Caller) -> tuple[RealmId, ...]:
+    """The realms whose desk the caller serves. Raises CallerNotPermitted, also where it may take links alone."""
+    realms = caller.realms_as(frozenset({Role.SUPPORT}))
+    if not realms:
+        raise CallerNotPermitted(metadata={"roles": Role.SUPPORT.name})
+    return realms
+
+
 def _named_realm(policy: Policy, request: Any, caller: Caller, realms: tuple[RealmId, ...]) -> RealmId | None:  # noqa: ANN401
     """The realm that the request names. A realm without a grant answers as one that there is not."""
     if not policy.names_realm:
         return None
     named = request.realm_id
     if not named:
-        if len(realms) != 1:
-            raise RealmNotFound
-        return realms[0]
+        if len(realms) == 1:
+            return realms[0]
+        if _has_ticket(policy, request):
+            return None
+        raise RealmNotFound
     if named in realms:
         return RealmId(named)
     if caller.knows(named):

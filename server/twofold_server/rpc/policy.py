@@ -19,11 +19,12 @@ _ROLES: Final = {
     access_pb2.CALLER_ROLE_SUPPORT: Role.SUPPORT,
     access_pb2.CALLER_ROLE_ADMIN: Role.ADMIN,
 }
-# What a session can meet. AGENT has no method yet, and one that named it would be served to nobody.
+# What a session can meet.
 _OF_SESSION: Final = (
     access_pb2.SESSION_REQUIREMENT_ANY,
     access_pb2.SESSION_REQUIREMENT_RECENT_PASSWORD,
     access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR,
+    access_pb2.SESSION_REQUIREMENT_AGENT,
 )
 # Named like a ticket's: a place in a list, and what a push service knows a phone by.
 _NO_TICKETS: Final = frozenset({"page_token", "wake_up_token", "enrollment_token"})
@@ -38,7 +39,8 @@ class Policy:
     """A method: how it is read, and who may call it.
 
     `requirements`: those that a session can meet; `without_session`: nothing need be proven; `tickets`: the fields of
-    the request any of which may stand for a session; `approver`: a paired phone's proof is demanded; `takes_client`:
+    the request any of which may stand for a session; `approver`: a paired phone's proof is demanded; `agent`: the
+    session is that of an agent, and the caller needs the role SUPPORT in the realm that is worked on; `takes_client`:
     the request may state the end user's side.
     """
 
@@ -51,6 +53,7 @@ class Policy:
     without_session: bool
     tickets: tuple[str, ...]
     approver: bool
+    agent: bool
     any_client: bool
     takes_credential: bool
     takes_client: bool
@@ -82,6 +85,17 @@ def policy_of(method: MethodDescriptor) -> Policy:
     }
     if not proofs or not proofs <= known:
         raise ContractBroken(f"{method.full_name} names no session requirement, or one that this server can't check")
+    agent = access_pb2.SESSION_REQUIREMENT_AGENT in proofs
+    if agent and (
+        not proofs <= {access_pb2.SESSION_REQUIREMENT_AGENT, access_pb2.SESSION_REQUIREMENT_TICKET}
+        or access_pb2.CALLER_ROLE_SUPPORT not in callers
+        or "realm_id" not in method.input_type.fields_by_name
+        or access.any_client
+        or method.server_streaming
+    ):
+        raise ContractBroken(
+            f"{method.full_name} takes an agent's session, so it names a realm, and callers of SUPPORT"
+        )
     tickets = _ticket_fields(method.input_type) if access_pb2.SESSION_REQUIREMENT_TICKET in proofs else ()
     if access_pb2.SESSION_REQUIREMENT_TICKET in proofs and not tickets:
         raise ContractBroken(f"{method.full_name} takes a ticket, but its request has no field for one")
@@ -96,6 +110,7 @@ def policy_of(method: MethodDescriptor) -> Policy:
         without_session=access_pb2.SESSION_REQUIREMENT_NONE in proofs,
         tickets=tickets,
         approver=approver,
+        agent=agent,
         any_client=access.any_client,
         takes_credential=access.takes_credential,
         takes_client="client" in method.input_type.fields_by_name,

@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from twofold.v1 import access_pb2
-from twofold_server.domain.errors import RecentPasswordRequired, RecentTwoFactorRequired, TwofoldError
+from twofold_server.domain.errors import (
+    RecentPasswordRequired,
+    RecentTwoFactorRequired,
+    SessionInvalid,
+    TwofoldError,
+)
+from twofold_server.domain.realms import SUPPORT_REALM
 from twofold_server.domain.sessions import is_recent
 
 if TYPE_CHECKING:
@@ -17,9 +23,14 @@ if TYPE_CHECKING:
 def unmet(requirement: int, session: ActiveSession, realm: Realm, now: datetime) -> TwofoldError | None:
     """What a session lacks for a requirement; None if it meets it.
 
-    RECENT_TWO_FACTOR without an enrolled factor is a recent password. A trusted device is no proof: it sets no
-    `second_factor_time`.
+    RECENT_TWO_FACTOR without an enrolled factor is a recent password, AGENT is then never met. A trusted device is no
+    proof: it sets no `second_factor_time`.
     """
+    if requirement == access_pb2.SESSION_REQUIREMENT_AGENT:
+        if session.realm_id != SUPPORT_REALM:
+            return SessionInvalid()
+        proven = session.account_second_factor and session.strongest_is_recent(realm, now)
+        return None if proven else RecentTwoFactorRequired()
     if requirement == access_pb2.SESSION_REQUIREMENT_ANY:
         return None
     if requirement == access_pb2.SESSION_REQUIREMENT_RECENT_TWO_FACTOR and session.account_second_factor:

@@ -20,7 +20,7 @@ from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.domain.values import Client, EmailAddress, Handle, PhoneNumber
+from twofold_server.domain.values import Client, EmailAddress, Handle, PhoneNumber, SupportCode
 from twofold_server.rpc import packing
 from twofold_server.rpc.approvers import ApproverMethods
 from twofold_server.rpc.call import Call
@@ -88,9 +88,10 @@ class TwoFactorServicer(ApproverMethods):
                 destination = door.phone_number("sms.phone_number")
             name = door.display_name("name")
             owed = _owed(request, door)
+            support_code = door.parse("support_code", SupportCode.parse) if request.support_code else None
         client_id = call.caller.name
         if owed is not None:
-            begun = await self._owed.begin(call.realms, *owed, client_id, kind, destination, name)
+            begun = await self._owed.begin(call.realms, *owed, client_id, kind, destination, name, support_code)
         else:
             realm = await self._realms.get(call.user.realm_id)
             begun = await self._enrollments.begin(realm, call.user, client_id, kind, destination, name)

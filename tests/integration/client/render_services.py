@@ -37,6 +37,7 @@ CLASS_NAMES = {
     "AccountService": "Accounts",
     "RecoveryService": "Recovery",
     "SessionService": "Sessions",
+    "SupportService": "Support",
     "TwoFactorService": "TwoFactor",
 }
 

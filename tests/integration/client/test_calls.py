@@ -109,6 +109,7 @@ async def test_both_clients_have_every_method_of_the_contract(fake: FakeServer, 
         "AccountService": "accounts",
         "RecoveryService": "recovery",
         "SessionService": "sessions",
+        "SupportService": "support",
         "TwoFactorService": "two_factor",
     }
     services = [service for file in service_files() for service in file.services_by_name.values()]

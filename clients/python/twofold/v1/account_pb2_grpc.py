@@ -104,8 +104,9 @@ class AccountServiceServicer(object):
         where it has an account already, its owner is told by mail. No account exists before ActivateAccount.
 
         Reasons: TOO_MANY_ATTEMPTS (a hundred sign-ups and resends an hour of the client's network), CAPTCHA_REQUIRED (too many of them, where
-        the realm asks), CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, PASSWORD_CHECK_UNAVAILABLE, CHANGED_MEANWHILE. At most three sign-ups for one
-        address stand side by side; a further one gets the same answer and no mail. A common or breached password is INVALID_FIELDS.
+        the realm asks), CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, PASSWORD_CHECK_UNAVAILABLE, CHANGED_MEANWHILE, SIGN_UP_CLOSED (in the realm
+        `support`). At most three sign-ups for one address stand side by side; a further one gets the same answer and no mail. A common or
+        breached password is INVALID_FIELDS.
         Retry: not safe by itself, each call makes a claim of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -139,10 +140,10 @@ class AccountServiceServicer(object):
         alone, which is two factors, in two calls: `passkey_begin` gets what the browser is asked, `passkey_assertion` brings its answer.
 
         Reasons: INVALID_CREDENTIALS, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, ACCOUNT_LOCKED (only after the right password or passkey),
-        RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it),
-        CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
-        CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`, wrong binding) and
-        FACTOR_KIND_UNAVAILABLE.
+        RECOVERY_NEEDS_SUPPORT (only after the right password: every factor left is on the channel that set it, or support's code was not used in
+        time), CAPTCHA_REQUIRED (with a password, where too much failed in the client's network and the realm asks; never on a known device),
+        CAPTCHA_INVALID, CAPTCHA_UNAVAILABLE, CHANGED_MEANWHILE; with a passkey also TICKET_NOT_FOUND (unknown, expired or used `passkey_token`,
+        wrong binding) and FACTOR_KIND_UNAVAILABLE.
         Retry: never on its own; each call counts, and a code works once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -129,7 +129,7 @@ class RecoveryServiceServicer(object):
         the recovery can be cancelled.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number, or an agent's account; burns no link).
         Retry: never on its own; where an answer was lost, begin again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

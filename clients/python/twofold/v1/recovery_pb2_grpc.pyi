@@ -81,7 +81,7 @@ class RecoveryServiceStub:
     the recovery can be cancelled.
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number, or an agent's account; burns no link).
     Retry: never on its own; where an answer was lost, begin again.
     """
 
@@ -210,7 +210,7 @@ class RecoveryServiceAsyncStub:
     the recovery can be cancelled.
 
     Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+    CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number, or an agent's account; burns no link).
     Retry: never on its own; where an answer was lost, begin again.
     """
 
@@ -347,7 +347,7 @@ class RecoveryServiceServicer(metaclass=abc.ABCMeta):
         the recovery can be cancelled.
 
         Reasons: TICKET_NOT_FOUND (unknown, expired or used token, another device's binding, or an account that changed since), ACCOUNT_LOCKED,
-        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number; burns no link).
+        CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (no verified phone number, or an agent's account; burns no link).
         Retry: never on its own; where an answer was lost, begin again.
         """
 

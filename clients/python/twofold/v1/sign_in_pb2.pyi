@@ -171,16 +171,18 @@ class OfferedKind(_message.Message):
     def __init__(self, kind: _Optional[_Union[FactorKind, str]] = ..., restricted: bool = ...) -> None: ...
 
 class EnrollmentRequired(_message.Message):
-    __slots__ = ("owed_enrollment_token", "owed_enrollment_binding", "expire_time", "offered_kinds")
+    __slots__ = ("owed_enrollment_token", "owed_enrollment_binding", "expire_time", "offered_kinds", "support_code_required")
     OWED_ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     OWED_ENROLLMENT_BINDING_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     OFFERED_KINDS_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_CODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     owed_enrollment_token: str
     owed_enrollment_binding: str
     expire_time: _timestamp_pb2.Timestamp
     offered_kinds: _containers.RepeatedCompositeFieldContainer[OfferedKind]
-    def __init__(self, owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., offered_kinds: _Optional[_Iterable[_Union[OfferedKind, _Mapping]]] = ...) -> None: ...
+    support_code_required: bool
+    def __init__(self, owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., offered_kinds: _Optional[_Iterable[_Union[OfferedKind, _Mapping]]] = ..., support_code_required: bool = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("state", "reason", "resend_time")

@@ -177,7 +177,7 @@ class PushEnrollmentMaterial(_message.Message):
     def __init__(self, pairing_code: _Optional[str] = ..., pairing_url: _Optional[str] = ..., qr_code_png: _Optional[bytes] = ...) -> None: ...
 
 class BeginEnrollmentRequest(_message.Message):
-    __slots__ = ("totp", "email", "sms", "passkey", "push", "name", "owed_enrollment_token", "owed_enrollment_binding")
+    __slots__ = ("totp", "email", "sms", "passkey", "push", "name", "owed_enrollment_token", "owed_enrollment_binding", "support_code")
     TOTP_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     SMS_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +186,7 @@ class BeginEnrollmentRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWED_ENROLLMENT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     OWED_ENROLLMENT_BINDING_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_CODE_FIELD_NUMBER: _ClassVar[int]
     totp: TotpEnrollment
     email: EmailEnrollment
     sms: SmsEnrollment
@@ -194,7 +195,8 @@ class BeginEnrollmentRequest(_message.Message):
     name: str
     owed_enrollment_token: str
     owed_enrollment_binding: str
-    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollment, _Mapping]] = ..., push: _Optional[_Union[PushEnrollment, _Mapping]] = ..., name: _Optional[str] = ..., owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ...) -> None: ...
+    support_code: str
+    def __init__(self, totp: _Optional[_Union[TotpEnrollment, _Mapping]] = ..., email: _Optional[_Union[EmailEnrollment, _Mapping]] = ..., sms: _Optional[_Union[SmsEnrollment, _Mapping]] = ..., passkey: _Optional[_Union[PasskeyEnrollment, _Mapping]] = ..., push: _Optional[_Union[PushEnrollment, _Mapping]] = ..., name: _Optional[str] = ..., owed_enrollment_token: _Optional[str] = ..., owed_enrollment_binding: _Optional[str] = ..., support_code: _Optional[str] = ...) -> None: ...
 
 class BeginEnrollmentResponse(_message.Message):
     __slots__ = ("enrollment_token", "expire_time", "totp", "email", "sms", "passkey", "push")

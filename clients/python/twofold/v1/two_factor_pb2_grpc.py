@@ -126,7 +126,7 @@ class TwoFactorServiceServicer(object):
         In a session, or with the token of a sign-in that ended in `enrollment_required`. TICKET_NOT_FOUND: that token is unknown, expired or
         used, its binding wrong, or the account has a factor by now. CHANNEL_NOT_DISTINCT: the password was set through this very mailbox.
         Reasons: FACTOR_LIMIT_REACHED (five of a kind), FACTOR_KIND_UNAVAILABLE, RESEND_TOO_SOON (a code went out less than a minute ago),
-        CHANGES_FROZEN.
+        CHANGES_FROZEN, INVALID_CODE (a `support_code` that is missing or wrong), RECOVERY_NEEDS_SUPPORT (its time is over).
         Retry: safe; a repeat makes a new key or code and ends the one before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -140,7 +140,8 @@ class TwoFactorServiceServicer(object):
         The code is spent: it does not sign in as well. The session has proven two factors from here on.
         Reasons: TICKET_NOT_FOUND (unknown, expired, used or replaced token), INVALID_CREDENTIALS, INVALID_SECOND_FACTOR,
         APPROVER_NOT_PAIRED (`push`: no phone used the pairing code yet; burns nothing), TOO_MANY_ATTEMPTS, FACTOR_LIMIT_REACHED,
-        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, CHANGED_MEANWHILE.
+        FACTOR_KIND_UNAVAILABLE (the realm dropped the kind meanwhile), CHANGES_FROZEN, RECOVERY_NEEDS_SUPPORT (it was begun with a code of
+        support's whose time is over), CHANGED_MEANWHILE.
         Retry: never on its own; where an answer was lost, ListFactors tells, and GenerateBackupCodes makes new codes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

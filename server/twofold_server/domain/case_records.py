@@ -1,0 +1,134 @@
+"""What a case of the support desk is: what it asks for, what it says, and what every step of it demands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.db import cases as db_cases
+from twofold_server.db.cases import CaseRow, Subject
+from twofold_server.db.pool import Connection
+from twofold_server.db.support import AgentRow
+from twofold_server.domain.errors import AgentNotEligible, CaseNotFound, CaseNotOpen
+from twofold_server.domain.realms import SUPPORT_REALM, Realm
+from twofold_server.domain.values import EmailAddress, Evidence, PhoneNumber, Reason
+
+CASE: Final = "case"
+CORRECTION: Final = "correction"
+UNTOLD_WAIT: Final = timedelta(hours=72)
+"""The least wait where nobody who may object has been reached."""
+
+State = Literal["open", "approved", "rejected", "cancelled", "executed", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a case is to do: `value` is the new address or number, None for a reset of two-factor."""
+
+    action: Literal["reset_two_factor", "correct_email", "correct_phone"]
+    value: EmailAddress | PhoneNumber | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRequest:
+    """What an agent asks for by OpenCase."""
+
+    request_id: UUID
+    account_id: UUID
+    change: Change
+    reason: Reason
+    evidence: tuple[Evidence, ...]
+    owner_unreachable: bool
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What a case keeps sealed of it."""
+        return {
+            "reason": self.reason.text,
+            "evidence": [item.text for item in self.evidence],
+            "value": self.change.value.text if self.change.value is not None else "",
+        }
+
+    def mac(self, keyring: Keyring, realm: Realm) -> bytes:
+        """What a repeat of the request is known by."""
+        whole = [str(self.account_id), self.change.action, self.owner_unreachable, self.said]
+        return keyring.identifier_mac(realm.realm_id, f"case:{json.dumps(whole, sort_keys=True)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as agents see it."""
+
+    row: CaseRow
+    state: State
+    reason: str = field(repr=False)
+    evidence: list[str] = field(repr=False)
+    value: str = field(repr=False)
+    wait_end_time: datetime | None
+
+
+def case_of(keyring: Keyring, row: CaseRow, now: datetime) -> Case:
+    """A case with what is sealed in its row, as it stands now."""
+    said = json.loads(keyring.open(row.payload, case_place(row.realm_id, row.account_id, row.case_id)))
+    return Case(row, state_of(row, now), said["reason"], said["evidence"], said["value"], wait_end(row))
+
+
+def state_of(row: CaseRow, now: datetime) -> State:
+    """How far a case came; one that is overdue has expired, though nobody has written it down yet."""
+    if row.state in ("open", "approved") and row.expire_time <= now:
+        return "expired"
+    state: State = row.state  # type: ignore[assignment]  # the column's check
+    return state
+
+
+def wait_end(row: CaseRow) -> datetime | None:
+    """From when on a case may be executed; None before it is approved."""
+    if row.approve_time is None or row.wait is None:
+        return None
+    longest = row.approve_time + max(row.wait, UNTOLD_WAIT)
+    if row.told_time is None or row.owner_unreachable:
+        return longest
+    # Whoever is told late, after an outage, has the wait before them as well.
+    return min(max(row.approve_time, row.told_time) + row.wait, longest)
+
+
+def case_place(realm_id: str, account_id: UUID, case_id: UUID) -> Place:
+    """Where what a case says is sealed for."""
+    return Place("cases", "payload", realm_id, str(account_id), str(case_id))
+
+
+def link_place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
+    """Where the ticket of a case's link is sealed for."""
+    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))
+
+
+async def hold(tx: Connection, realm: Realm, case_id: UUID) -> tuple[CaseRow, Subject]:
+    """Lock a case, its account before it, both in their newest versions. Raises CaseNotFound."""
+    seen = await db_cases.get(tx, realm.realm_id, case_id)
+    if seen is None:
+        raise CaseNotFound
+    subject = await db_cases.lock_subject(tx, realm.realm_id, seen.account_id)
+    case = await db_cases.lock(tx, realm.realm_id, case_id)
+    if subject is None or case is None:
+        raise CaseNotFound
+    return case, subject
+
+
+def demand_state(row: CaseRow, now: datetime, *states: State) -> None:
+    """Raise CaseNotOpen unless a locked case is in one of these states."""
+    if state_of(row, now) not in states:
+        raise CaseNotOpen(metadata={"state": state_of(row, now).upper()})
+
+
+def demand_other(agent: AgentRow, subject: Subject, realm: Realm, value: str) -> None:
+    """Raise AgentNotEligible where the account is the agent's own: by its id, its address, or the one it is to get."""
+    own = realm.realm_id == SUPPORT_REALM and agent.account_id == subject.account_id
+    keys = {subject.email_key}
+    if "@" in value:
+        keys.add(EmailAddress.parse(value).key)
+    if own or agent.email_key in keys:
+        raise AgentNotEligible(metadata={"why": "SUBJECT"})
