@@ -29,7 +29,7 @@ async def pool(pool_of_races: Pool) -> Pool:
         """
         TRUNCATE accounts, password_credentials, factors, factor_budgets, backup_codes, unknown_identifiers,
                  network_failures, phone_numbers, devices, sessions, tickets, resend_waits, outbox, events, revocations,
-                 approvers, approver_proofs, approval_limits, sms_counts, captchas_spent, resources
+                 approvers, approver_proofs, approval_limits, sms_counts, captchas_spent, resources, cases
         """
     )
     return pool_of_races
