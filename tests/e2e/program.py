@@ -18,6 +18,8 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.e2e import forks
+
 _START_SECONDS = 30.0
 _COMMAND = (sys.executable, "-m", "twofold_server")
 
@@ -97,18 +99,9 @@ def development(database: str, folder: Path, **settings: object) -> dict[str, st
     )
 
 
-async def run(settings: dict[str, str], *arguments: str) -> Ended:
+async def run(settings: dict[str, str], *arguments: str, typed: str = "") -> Ended:
     """Run `twofold-server` with these arguments to its end; 30 s at most."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [*_COMMAND, *arguments],
-        env=settings | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=30.0,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return Ended(*await asyncio.to_thread(forks.run, settings | {"COLUMNS": "200"}, arguments, typed))
 
 
 async def start(settings: dict[str, str], address: str, log: Path) -> Program:

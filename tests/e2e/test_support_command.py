@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import Ended, environment
+from tests.e2e.program import Ended, environment, run
 from tests.integration.quick import add_caller
 from tests.service import Service, seed_of, serving, settings_for
 from twofold_server.crypto import otp
@@ -36,12 +36,12 @@ class Terminal:
 
     async def operate(self, *words: str) -> Ended:
         """Run `twofold-server` as the operator."""
-        return await _run(self.operator, words, "")
+        return await run(self.operator, *words)
 
     async def work(self, name: str, *words: str, typed: str = "") -> Ended:
         """Run `twofold-server support` as the agent of a name."""
         file = self.folder / name / "desk.json"
-        return await _run(self.agent, ("support", "--realm", "default", "--file", str(file), *words), typed)
+        return await run(self.agent, "support", "--realm", "default", "--file", str(file), *words, typed=typed)
 
     async def enlist(self, name: str) -> str:
         """An agent who has activated the account and signed in for the first time; a backup code."""
@@ -68,15 +68,6 @@ class Terminal:
         return codes[0]
 
 
-async def _run(settings: dict[str, str], words: tuple[str, ...], typed: str) -> Ended:
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "twofold_server", *words],
-        env=settings | {"COLUMNS": "200"}, input=typed, capture_output=True, text=True, timeout=30.0, check=False,
-    )  # fmt: skip
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture
 async def terminal(database: str, tmp_path: Path) -> AsyncIterator[Terminal]:
     """A server with a clock that runs, as the programs' does, and the desk's caller."""
@@ -86,7 +77,7 @@ async def terminal(database: str, tmp_path: Path) -> AsyncIterator[Terminal]:
     settings: Settings = settings_for(database, tmp_path, master_key=key.read_text())
     async with serving(settings, lambda: datetime.now(UTC)) as service:
         operator = environment(database_url=database, development="true", master_key_file=key)
-        invited = await _run(operator, ("agent", "add", "first@desk.example.org"), "")
+        invited = await run(operator, "agent", "add", "first@desk.example.org")
         assert invited.code == 0, invited
         credential = await add_caller(
             service.app, "desk", ("default", Role.SUPPORT, False), ("support", Role.FRONTEND, True)
