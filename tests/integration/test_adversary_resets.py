@@ -26,9 +26,9 @@ from tests.integration.test_owed_enrollments import finish_request, owing
 from tests.integration.test_phone_numbers import set_number
 from tests.integration.test_sent_codes import Way, enrol
 from tests.service import Service, User, refused
-from twofold.v1 import sign_in_pb2, two_factor_pb2
+from twofold.v1 import sign_in_pb2
 
-PASSKEY, EMAIL = sign_in_pb2.FACTOR_KIND_PASSKEY, sign_in_pb2.FACTOR_KIND_EMAIL
+EMAIL = sign_in_pb2.FACTOR_KIND_EMAIL
 
 
 async def test_a_passkey_of_the_owner_vouches_for_no_password_of_a_mailbox(service: Service) -> None:

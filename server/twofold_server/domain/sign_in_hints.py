@@ -137,7 +137,7 @@ def _drawn(number: int, *alphabets: str) -> str:
 
 
 def _plain(address: str) -> str:
-    """An address as one that is made up could be: of its local part no letter is left that none of those begins with."""
+    """An address as a made-up one could be: its local part begins with no sign that none of those begins with."""
     text = "".join(c for c in unicodedata.normalize("NFKD", address) if not unicodedata.combining(c))
     local, at, domain = text.rpartition("@")
     for place, alphabet in enumerate((_FIRST, _SECOND)):
