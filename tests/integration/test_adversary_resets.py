@@ -13,6 +13,7 @@ from tests.integration.email_steps import new_address
 from tests.integration.recoveries import (
     asked,
     begun,
+    cancel,
     confirm,
     finish,
     reachable_user,
@@ -25,7 +26,7 @@ from tests.integration.test_owed_enrollments import finish as finish_owed
 from tests.integration.test_owed_enrollments import finish_request, owing
 from tests.integration.test_phone_numbers import set_number
 from tests.integration.test_sent_codes import Way, enrol
-from tests.service import Service, User, refused
+from tests.service import Service, User, refused, tokens_in
 from twofold.v1 import sign_in_pb2
 
 EMAIL = sign_in_pb2.FACTOR_KIND_EMAIL
@@ -109,6 +110,30 @@ async def test_a_number_that_was_changed_meanwhile_finishes_no_recovery(service:
     await set_number(service, user, "+420777123457")
     with refused("INVALID_CODE"):
         await finish(service, token, code)
+
+
+async def test_one_link_cancels_every_recovery_of_the_account(service: Service) -> None:
+    """Whoever has the phone begins them in numbers, so that some notice is overlooked: the owner cancels once."""
+    for job in service.app._jobs:
+        if job.get_name() == "recoveries":
+            job.cancel()
+    await set_realm(service, two_factor_recovery_wait=3600)
+    user, other = await reachable_user(service), await reachable_user(service, number="+420777123457")
+    service.clock.advance(61)
+    await finish(service, *await under_way(service, user))
+    await finish(service, *await under_way(service, other, "+420777123457"))
+    link = tokens_in([mail for mail in await service.mails(user.email) if "cancel-recovery" in str(mail)])[-1]
+    service.clock.advance(61)
+    token, code = await under_way(service, user)
+    await cancel(service, link)
+    with refused("TICKET_NOT_FOUND"):
+        await finish(service, token, code)
+    with refused("TICKET_NOT_FOUND"):
+        await cancel(service, link)
+    service.clock.advance(3601)
+    assert await service.app.services.recovery_effects.carry_out_due() == 1
+    enrolled = await service.app.pool.fetch("SELECT email FROM accounts WHERE second_factor")
+    assert [row["email"] for row in enrolled] == [user.email]
 
 
 @pytest.mark.parametrize("way", ["reset", "recovery"])
