@@ -118,6 +118,27 @@ async def test_a_provider_that_is_down_is_open_or_closed_as_the_realm_says(
             await guess(service, "pressing@example.org")
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        answer(200, b'{"success": false, "error-codes": ["bad-request"]}'),
+        answer(400, b'{"success": false, "error-codes": ["bad-request"]}'), answer(400), answer(413), answer(414),
+        answer(422, b"<html>"),
+    ],
+)  # fmt: skip
+async def test_a_token_that_a_provider_cannot_read_opens_no_realm(
+    database: str, clock: Clock, tmp_path: Path, fault: bytes
+) -> None:
+    """One that is too long, or of a form that makes the request a bad one, is no provider that is down."""
+    async with (
+        gateway(then=fault) as provider,
+        serving(asking(provider, database, tmp_path, "turnstile"), clock) as service,
+    ):
+        await ask_of(service, "turnstile", captcha_when_down="open")
+        with refused("CAPTCHA_INVALID"):
+            await guess(service, "pressing@example.org", "t" * 8192)
+
+
 async def test_a_provider_inside_the_network_is_not_called(database: str, clock: Clock, tmp_path: Path) -> None:
     """An endpoint on loopback that the operator did not allow gets no token and no secret."""
     async with (

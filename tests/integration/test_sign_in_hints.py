@@ -24,7 +24,7 @@ from twofold_server.domain.values import EmailAddress, RealmId, ResourceName
 
 REALM = RealmId("default")
 See = Callable[[Callable[[], Awaitable[Any]]], Awaitable[tuple[int, dict[str, int]]]]
-FORM = re.compile(r"([a-z0-9][a-z0-9._-]?)?\*{2}@[a-z0-9-]{0,2}\*{3}\.[a-z]\*{2}")
+FORM = re.compile(r"([a-z0-9][a-z0-9._-]?)?\*{2}@([a-z0-9][a-z0-9.-]?)?\*{3}\.[a-z]\*{2}")
 
 
 async def hint(service: Service, name: str, captcha: str | None = None, network: str = "192.0.2.7") -> str:

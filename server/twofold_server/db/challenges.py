@@ -200,13 +200,15 @@ async def finish(
              WHERE b.account_id = $1 AND b.kind = $17 AND v.outcome = 'signed_in'
                AND (b.failures[$4] > 0 OR $4 = 2 AND b.failures[1] >= $33)
         ), reopen_password AS ( -- finished on a known device: unknown ones get their bucket back where it stands at its ceiling; what
-                                -- was set through a mailbox has been joined by a factor on another channel
+                                -- was set through a mailbox has been joined by a factor on another channel, but not by a passkey
+                                -- alone, whose user need not know the password
             UPDATE password_credentials p
                SET failures[1] = CASE WHEN $4 = 2 AND p.failures[1] >= $33 THEN 0 ELSE p.failures[1] END,
                    wait_until[1] = CASE WHEN $4 = 2 AND p.failures[1] >= $33 THEN 'epoch' ELSE p.wait_until[1] END,
-                   set_through = NULL
+                   set_through = CASE WHEN $51 = 'passkey' THEN p.set_through END
               FROM verdict v
-             WHERE p.account_id = $1 AND v.outcome = 'signed_in' AND ($4 = 2 AND p.failures[1] >= $33 OR p.set_through IS NOT NULL)
+             WHERE p.account_id = $1 AND v.outcome = 'signed_in'
+               AND ($4 = 2 AND p.failures[1] >= $33 OR $51 <> 'passkey' AND p.set_through IS NOT NULL)
         ), spend_factor AS (
             UPDATE factors f SET last_step = coalesce($19, f.last_step), secret = coalesce($48, f.secret), last_use_time = $3 FROM verdict v
              WHERE f.factor_id = $18 AND f.account_id = $1 AND v.outcome = 'signed_in'

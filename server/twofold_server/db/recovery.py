@@ -283,18 +283,31 @@ async def take(tx: Connection, realm_id: str, ticket_id: UUID, now: datetime) ->
     return bool(taken)
 
 
-async def cancel(tx: Connection, realm_id: str, ticket_id: UUID, now: datetime) -> bool:
-    """End a recovery that has had no effect, under way or waiting; False if there is nothing to end any more."""
-    # In the UPDATE's own WHERE: of a cancelling and an effect at once one wins. A wait that is over counts until its effect.
+async def cancel(tx: Connection, realm_id: str, account_id: UUID, ticket_id: UUID, now: datetime) -> bool:
+    """End a recovery that has had no effect, under way or waiting, and each other of its account.
+
+    False, and none is ended, if there is nothing of this one to end any more.
+    """
+    # Judged on the newest rows: of a cancelling and an effect at once one wins. A wait that is over counts until its
+    # effect. In one order, so that of two cancellings neither waits for the other for ever.
     ended = await tx.fetchval(
         """
-        UPDATE tickets SET spent_time = $3
-         WHERE ticket_id = $2 AND realm_id = $1 AND spent_time IS NULL
-           AND (purpose = 'recovery' AND expire_time > $3 AND attempts < 5 OR purpose = 'recovery_pending')
-        RETURNING true
+        WITH live AS (
+            SELECT ticket_id FROM tickets
+             WHERE account_id = $4 AND realm_id = $1 AND spent_time IS NULL
+               AND (purpose = 'recovery' AND expire_time > $3 AND attempts < 5 OR purpose = 'recovery_pending')
+             ORDER BY ticket_id
+               FOR NO KEY UPDATE
+        ), ended AS (
+            UPDATE tickets k SET spent_time = $3 FROM live
+             WHERE k.ticket_id = live.ticket_id AND EXISTS (SELECT FROM live WHERE ticket_id = $2)
+            RETURNING k.ticket_id
+        )
+        SELECT EXISTS (SELECT FROM ended WHERE ticket_id = $2)
         """,
         realm_id,
         ticket_id,
         now,
+        account_id,
     )
     return bool(ended)

@@ -74,7 +74,10 @@ class RecoveryEffects:
         return now + wait
 
     async def cancel(self, realm_ids: tuple[RealmId, ...], handle: Handle, origin: Origin) -> None:
-        """End a recovery that has not taken effect, and tell the owner everywhere. Raises TicketNotFound."""
+        """End a recovery that has not taken effect, and each other of the account; tell the owner everywhere.
+
+        Raises TicketNotFound.
+        """
         now = self._clock()
         link = await db_tickets.peek(
             self._pool, realm_ids=list(realm_ids), purpose=CANCEL, handle_hash=handle.hash, now=now
@@ -83,7 +86,7 @@ class RecoveryEffects:
             raise TicketNotFound(field="cancel_token")
         realm = await self._realms.get(RealmId(link.realm_id))
         async with transaction(self._pool) as tx:
-            if not await db_recovery.cancel(tx, realm.realm_id, UUID(link.subject), now):
+            if not await db_recovery.cancel(tx, realm.realm_id, link.account_id, UUID(link.subject), now):
                 raise TicketNotFound(field="cancel_token")
             await self._write(
                 tx, realm, link.account_id, "two_factor_recovery_cancelled", origin.client_id, origin.personal, now

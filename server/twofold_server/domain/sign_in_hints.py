@@ -53,8 +53,11 @@ _DOMAINS: Final = (
 _FIRST: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _LETTERS: Final = _FIRST[:26]
 _SECOND: Final = _FIRST + "._-"
+_SECOND_OF_DOMAIN: Final = _FIRST + ".-"
 # Of so many hints one has letters drawn at random: what is never made up would else be known as real.
 _RARELY: Final = 4
+# And of those as many show one letter, and no letter, of what is short.
+_SHORT: Final = 6
 
 
 class SignInHints:
@@ -110,11 +113,18 @@ def made_up(mac: bytes) -> str:
     domain = _DOMAINS[drawn[1] % len(_DOMAINS)]
     rare, turn = divmod(drawn[2], _RARELY)
     if turn == 0:
-        local = _drawn(rare, _FIRST, _SECOND)
+        local = _drawn(*_cut(rare, _FIRST, _SECOND))
     rare, turn = divmod(drawn[3], _RARELY)
     if turn == 0:
-        domain = f"{_drawn(rare, _FIRST, _FIRST)}.{_drawn(rare // len(_FIRST) ** 2, _LETTERS)}"
+        rare, top = divmod(rare, len(_LETTERS))
+        domain = f"{_drawn(*_cut(rare, _FIRST, _SECOND_OF_DOMAIN))}.{_drawn(top, _LETTERS)}"
     return f"{local}@{domain}"
+
+
+def _cut(number: int, *alphabets: str) -> tuple[int, *tuple[str, ...]]:
+    """The alphabets, or now and then fewer of them: masks show less of what is short."""
+    number, turn = divmod(number, _SHORT)
+    return number, *alphabets[: min(turn, len(alphabets))]
 
 
 def _drawn(number: int, *alphabets: str) -> str:
@@ -127,4 +137,10 @@ def _drawn(number: int, *alphabets: str) -> str:
 
 
 def _plain(address: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", address) if not unicodedata.combining(c))
+    """An address as a made-up one could be: its local part begins with no sign that none of those begins with."""
+    text = "".join(c for c in unicodedata.normalize("NFKD", address) if not unicodedata.combining(c))
+    local, at, domain = text.rpartition("@")
+    for place, alphabet in enumerate((_FIRST, _SECOND)):
+        if local[place : place + 1] not in alphabet:
+            local = f"{local[:place]}x"
+    return f"{local}{at}{domain}"

@@ -15,10 +15,13 @@ ENDPOINTS: Final[Mapping[str, str]] = {
     "recaptcha": "https://www.google.com/recaptcha/api/siteverify",
 }
 # They blame the operator's settings or the provider itself: whoever solved the CAPTCHA can do nothing about them.
+# Not `bad-request`: all but the token is ours, and a token that brings it about opens no realm that is open when down.
 _NOT_THE_USERS: Final = frozenset({
     "missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "not-using-dummy-secret",
-    "bad-request", "internal-error",
+    "internal-error",
 })  # fmt: skip
+# Likewise: the request was malformed, or longer than the provider takes.
+_OF_THE_TOKEN: Final = frozenset({400, 413, 414, 422, 431})
 
 
 class ProviderDown(Exception):
@@ -58,6 +61,8 @@ class SiteVerify:
         except EgressError as error:
             raise ProviderDown(f"{type(error).__name__}: {error}") from None
         found = _read(answer.body)
+        if found is None and answer.status in _OF_THE_TOKEN:
+            return False
         if answer.status >= 500 or answer.status == 429 or found is None:
             raise ProviderDown(f"answered {answer.status}")
         codes = found.get("error-codes")

@@ -166,8 +166,8 @@ class RecoveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelTwoFactorRecovery(self, request, context):
-        """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
-        knows the password and reads a mailbox: advise a new password.
+        """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent, and each other
+        one of the account that is under way or waits. Whoever began them knows the password and reads a mailbox: advise a new password.
 
         Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
         Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.

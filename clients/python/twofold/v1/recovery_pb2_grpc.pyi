@@ -118,8 +118,8 @@ class RecoveryServiceStub:
         twofold.v1.recovery_pb2.CancelTwoFactorRecoveryRequest,
         twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse,
     ]
-    """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
-    knows the password and reads a mailbox: advise a new password.
+    """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent, and each other
+    one of the account that is under way or waits. Whoever began them knows the password and reads a mailbox: advise a new password.
 
     Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
     Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
@@ -247,8 +247,8 @@ class RecoveryServiceAsyncStub:
         twofold.v1.recovery_pb2.CancelTwoFactorRecoveryRequest,
         twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse,
     ]
-    """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
-    knows the password and reads a mailbox: advise a new password.
+    """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent, and each other
+    one of the account that is under way or waits. Whoever began them knows the password and reads a mailbox: advise a new password.
 
     Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
     Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
@@ -390,8 +390,8 @@ class RecoveryServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.recovery_pb2.CancelTwoFactorRecoveryRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse, collections.abc.Awaitable[twofold.v1.recovery_pb2.CancelTwoFactorRecoveryResponse]]:
-        """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent. Whoever began it
-        knows the password and reads a mailbox: advise a new password.
+        """Cancels a recovery that has not taken effect, with the token of the link that every verified address and number was sent, and each other
+        one of the account that is under way or waits. Whoever began them knows the password and reads a mailbox: advise a new password.
 
         Reasons: TICKET_NOT_FOUND (unknown or used token, or the recovery has taken effect or ended).
         Retry: safe; once done, a repeat gets TICKET_NOT_FOUND.
