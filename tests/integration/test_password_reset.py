@@ -330,13 +330,15 @@ async def test_a_pending_step_of_the_old_password_ends(service: Service, clock: 
 
 
 async def test_the_answer_and_the_notice_list_what_came_lately(service: Service, clock: Clock) -> None:
-    """What was there at the last sign-in on a known device is not listed; what came since is, with kind and time."""
+    """What was there at the last sign-in on a known device, a week ago, is not listed; what came since is, with kind
+    and time, though the device that it came from has been known since.
+    """
     user = await service.signed_in_user()
     clock.advance(60)
     await set_number(service, user)
     clock.advance(60)
     await service.sign_in(user, device=True)
-    clock.advance(60)
+    clock.advance(8 * 86400)
     # Somebody else with the password: a device that is new, and factors of theirs.
     intruder = User(user.email, user.password)
     await service.sign_in(intruder)
@@ -344,25 +346,27 @@ async def test_the_answer_and_the_notice_list_what_came_lately(service: Service,
     await service.enrol(intruder)
     clock.advance(61)
     await enrol(service, intruder, Way("email", MAILBOX, "se**@ex***.n**"))
+    await service.sign_in(intruder, second_factor=service.code(intruder), device=True)
     done = await reset(service, await asked(service, user), user)
     assert [(row.kind, row.factor_kind) for row in done.additions] == [
-        (recovery_pb2.ADDITION_KIND_DEVICE, sign_in_pb2.FACTOR_KIND_UNSPECIFIED),
         (recovery_pb2.ADDITION_KIND_BACKUP_CODES, sign_in_pb2.FACTOR_KIND_UNSPECIFIED),
         (recovery_pb2.ADDITION_KIND_FACTOR, sign_in_pb2.FACTOR_KIND_TOTP),
         (recovery_pb2.ADDITION_KIND_FACTOR, sign_in_pb2.FACTOR_KIND_EMAIL),
+        (recovery_pb2.ADDITION_KIND_DEVICE, sign_in_pb2.FACTOR_KIND_UNSPECIFIED),
     ]
-    assert [row.create_time.ToSeconds() - int(clock().timestamp()) for row in done.additions] == [-121, -61, -61, 0]
+    assert [row.create_time.ToSeconds() - int(clock().timestamp()) for row in done.additions] == [-61, -61, 0, -121]
     (notice,) = [mail for mail in await service.mails(user.email) if "set anew" in str(mail["Subject"])]
     body = notice.get_body(("plain",))
     assert body is not None
     text = " ".join(body.get_content().split())
-    assert "a device, backup codes, authenticator app, codes by e-mail" in text
+    assert "backup codes, authenticator app, codes by e-mail, a device" in text
 
 
 async def test_nothing_that_came_lately_is_said_so(service: Service) -> None:
-    """An account as it was at its last sign-in on a known device lists nothing."""
+    """An account as it was a week ago, and at its last sign-in on a known device, lists nothing."""
     user = await service.signed_in_user()
     await service.sign_in(user, device=True)
+    service.clock.advance(8 * 86400)
     done = await reset(service, await asked(service, user), user)
     assert not done.additions
 

@@ -118,8 +118,10 @@ class AdditionRow:
     create_time: datetime
 
 
-async def additions(tx: Connection, realm_id: str, account_id: UUID) -> list[AdditionRow]:
-    """What came to a locked account since its last sign-in on a device that was known, the oldest first; at most 100."""
+async def additions(tx: Connection, realm_id: str, account_id: UUID, least: datetime) -> list[AdditionRow]:
+    """What came to a locked account since its last sign-in on a device that was known, or since a time where that is
+    longer ago; devices last, otherwise the oldest first; at most 100.
+    """
     rows = await tx.fetch(
         """
         WITH since AS (
@@ -136,12 +138,13 @@ async def additions(tx: Connection, realm_id: str, account_id: UUID) -> list[Add
              WHERE d.account_id = $2 AND d.realm_id = $1 AND d.epoch = a.epoch AND d.end_time IS NULL
              UNION ALL
             SELECT 'phone_number', '', '', verify_time FROM phone_numbers WHERE account_id = $2 AND realm_id = $1
-        ) x, since WHERE x.create_time > since.time
-         ORDER BY x.create_time, x.sort LIMIT $3
+        ) x, since WHERE x.create_time > LEAST(since.time, $4)
+         ORDER BY x.sort = 'device', x.create_time, x.sort LIMIT $3
         """,
         realm_id,
         account_id,
         _MOST_ADDITIONS,
+        least,
     )
     return [AdditionRow(**row) for row in rows]
 

@@ -42,6 +42,8 @@ from twofold_server.domain.values import EmailAddress, Handle, NewPassword, Real
 PASSWORD_RESET: Final = "password_reset"
 # Each time that it fails another took a slot, and there are three.
 _SLOT_TRIES: Final = 5
+# An intruder's device is a known one when it signs in again, so what it added must not depend on that alone.
+_LISTED: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ class PasswordResets:
         """Set a new password with the token of a link, on the device that asked for it; signs nobody in.
 
         Ends every session, device and challenge by the epoch. Returns what came to the account since its last sign-in
-        on a known device. Raises TicketNotFound, AccountLocked, ChangesFrozen, InvalidFields (a common or breached
-        password), PasswordCheckUnavailable, Overloaded.
+        on a known device, and in the last week at least. Raises TicketNotFound, AccountLocked, ChangesFrozen,
+        InvalidFields (a common or breached password), PasswordCheckUnavailable, Overloaded.
         """
         # Peek, then the slow work, then spend in the transaction of the effect: a weak password burns no link, and a
         # stranger buys no hash.
@@ -257,7 +259,7 @@ class PasswordResets:
 
     async def _additions(self, tx: Connection, realm: Realm, account_id: UUID) -> list[Addition]:
         found = []
-        for row in await db_recovery.additions(tx, realm.realm_id, account_id):
+        for row in await db_recovery.additions(tx, realm.realm_id, account_id, self._clock() - _LISTED):
             name = browser_of(row.name) if row.sort == "device" else row.name
             if row.sort == "phone_number" and (number := await db_phone_numbers.get(tx, realm.realm_id, account_id)):
                 name = mask_phone(open_number(self._keyring, realm.realm_id, account_id, number.number))
