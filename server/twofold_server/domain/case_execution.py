@@ -74,6 +74,9 @@ class CaseExecution:
                 if seen is None:
                     raise CaseNotFound
                 held = await agent.hold(tx, (seen.opener_id, seen.approver_id))
+                if seen.action == "correct_email":
+                    # Before the account, as every statement locks: one in use just now would else be passed over, live.
+                    await db_tickets.lock_of_account(tx, realm.realm_id, seen.account_id, UNDO)
                 row, subject = await hold(tx, realm, case_id)
                 return await self._execute(tx, realm, agent, held, row, subject)
         except EmailTaken:
