@@ -101,7 +101,8 @@ class CaseExecution:
         if not await db_cases.close(tx, realm.realm_id, row.case_id, state="executed", of=["approved"], now=now):
             demand_state(row, now)
         # Whoever can take a change of address back still can, unless the address is what support corrects.
-        kept = [] if row.action == "correct_email" else [UNDO]
+        # So can whoever was given a code; a further reset gives another.
+        kept = [reenrollments.REENROLLMENT] + ([] if row.action == "correct_email" else [UNDO])
         await db_tickets.end_of_account(tx, realm_id=realm.realm_id, account_id=subject.account_id, kept=kept, now=now)
         match row.action:
             case "reset_two_factor":
