@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
+
 import pytest
 
+from tests.integration import recoveries
 from tests.integration.desk import REASON, Desk, open_desk
+from tests.integration.email_steps import move, undo
 from tests.service import Service, User, refused
 from twofold.v1 import account_pb2, support_pb2
 from twofold_server.domain.callers import Role
@@ -112,7 +116,7 @@ async def test_a_tag_makes_no_account_another_persons(service: Service, desk: De
 
 
 async def test_an_agent_stays_who_they_are(service: Service, desk: Desk) -> None:
-    """No other address, under which their own account would be another's, and no end of the account that events name."""
+    """No other address, under which their own account would be another's, and no end of the account in its events."""
     agent = await desk.agent()
     with refused("AGENT_NOT_ELIGIBLE"):
         await service.accounts.ChangeEmail(
@@ -127,3 +131,32 @@ async def test_an_agent_stays_who_they_are(service: Service, desk: Desk) -> None
             metadata=desk.as_(agent),
         )
     assert await desk.open(agent, (await service.two_factor_user()).account_id)
+
+
+async def test_no_link_of_before_gets_past_a_lock(service: Service, desk: Desk) -> None:
+    """Reset, each step of a recovery, a change of address taken back; the steps get nowhere afterwards either."""
+    agent, user = await desk.agent(), await recoveries.reachable_user(service)
+    service.clock.advance(30)
+    await service.sign_in(user, second_factor=service.code(user))
+    undo_token = await move(service, user)
+    reset = await recoveries.asked(service, user)
+    opened = await recoveries.begun(service, user)
+    token, code = await recoveries.under_way(service, user)
+    await desk.lock(agent, user.account_id)
+    steps: list[tuple[str, str, Callable[[], Awaitable[object]]]] = [
+        ("ACCOUNT_LOCKED", "TICKET_NOT_FOUND", lambda: recoveries.reset(service, reset)),
+        ("ACCOUNT_LOCKED", "TICKET_NOT_FOUND", lambda: recoveries.confirm(service, opened)),
+        ("TICKET_NOT_FOUND", "TICKET_NOT_FOUND", lambda: recoveries.send(service, token)),
+        ("TICKET_NOT_FOUND", "TICKET_NOT_FOUND", lambda: recoveries.finish(service, token, code)),
+    ]
+    for locked, _, step in steps:
+        with refused(locked):
+            await step()
+    for password in ("", user.password):
+        with refused("TICKET_NOT_FOUND"):
+            await undo(service, undo_token, password=password)
+    await desk.unlock(agent, user.account_id)
+    for _, unlocked, step in steps:
+        with refused(unlocked):
+            await step()
+    assert (await service.sign_in(User(user.email, user.password))).HasField("challenge")

@@ -190,9 +190,7 @@ async def test_the_code_outlives_a_correction(service: Service) -> None:
     await service.app.services.realms.set("default", {"support_wait": "1h"})
     done = await reset(service)
     right = "right@example.org"
-    case = await done.desk.open(
-        done.opener, done.user.account_id, correct_email=support_pb2.CorrectEmail(email=right)
-    )
+    case = await done.desk.open(done.opener, done.user.account_id, correct_email=support_pb2.CorrectEmail(email=right))
     await done.desk.confirm(await link_in_mail(service, right))
     await done.desk.approve(done.approver, case)
     await done.desk.wait(3601, done.opener)
