@@ -121,6 +121,9 @@ async def test_a_case_from_two_terminals(terminal: Terminal) -> None:
     ended = await terminal.operate("agent", "end", "bob@desk.example.org")
     assert ended.code == 0
     assert "SESSION_ENDED" in (await terminal.work("bob", "list")).err
+    assert (await terminal.operate("agent", "restore", "bob@desk.example.org")).out == (
+        "agent bob@desk.example.org: restored\n"
+    )
 
 
 async def test_invitations(terminal: Terminal) -> None:
@@ -132,6 +135,7 @@ async def test_invitations(terminal: Terminal) -> None:
     made = await terminal.work("eve", "activate", typed=f"{second.out.strip()}\n{PASSWORD}\n")
     assert made.code == 0, made
     assert "already" in (await terminal.operate("agent", "add", "eve@desk.example.org")).err
-    assert "no such agent" in (await terminal.operate("agent", "end", "mallory@desk.example.org")).err
+    for command in ("end", "restore"):
+        assert "no such agent" in (await terminal.operate("agent", command, "mallory@desk.example.org")).err
     assert (await terminal.operate("agent", "add", "nobody")).code == 1
     assert "agent add" in (await terminal.operate("realm", "create", "support")).err

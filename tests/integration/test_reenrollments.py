@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration import recoveries
-from tests.integration.desk import DAY, Desk, open_desk, owing
+from tests.integration.desk import DAY, Desk, link_in_mail, open_desk, owing
 from tests.integration.test_owed_enrollments import finish, finish_request
 from tests.races.gates import held_after_hash
 from tests.service import Service, User, refused
@@ -182,6 +182,21 @@ async def test_the_code_outlives_a_password_reset(service: Service) -> None:
     owed = owing(await service.sign_in(done.user))
     with refused("INVALID_CODE"):
         await begin(service, owed, "")
+    await finish(service, finish_request(service, owed, await begin(service, owed, done.code)))
+
+
+async def test_the_code_outlives_a_correction(service: Service) -> None:
+    """Another case that was executed meanwhile leaves it good, whatever it corrected."""
+    await service.app.services.realms.set("default", {"support_wait": "1h"})
+    done = await reset(service)
+    right = "right@example.org"
+    case = await done.desk.open(done.opener, done.user.account_id, correct_email=support_pb2.CorrectEmail(email=right))
+    await done.desk.confirm(await link_in_mail(service, right))
+    await done.desk.approve(done.approver, case)
+    await done.desk.wait(3601, done.opener)
+    await done.desk.execute(done.opener, case)
+    done.user.email = right
+    owed = owing(await service.sign_in(done.user))
     await finish(service, finish_request(service, owed, await begin(service, owed, done.code)))
 
 

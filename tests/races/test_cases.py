@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.desk import Desk, link_in_mail, open_desk
+from tests.integration.email_steps import move, new_address, undo
 from tests.races.gates import met_in_lock, outcome
 from tests.service import Service, User, refused
 from twofold.v1 import support_pb2, support_pb2_grpc
@@ -188,6 +189,29 @@ async def test_expiry_and_execution_at_once_leave_one_outcome(two_services: Serv
         assert [kind for kind in story if kind in ENDS] == (["case_executed"] if early else ["case_expired"])
         with refused("CASE_NOT_OPEN"):
             await desk.cancel(opener, case)
+
+
+async def test_a_link_in_use_does_not_outlive_the_correction(service: Service) -> None:
+    """Whoever keeps using the link that takes a change of address back has none left once support has corrected it."""
+    desk = await open_desk(service)
+    opener, approver = await desk.agent(), await desk.agent()
+    user = await service.signed_in_user()
+    token = await move(service, user)
+    right = new_address()
+    case = await desk.open(opener, user.account_id, correct_email=support_pb2.CorrectEmail(email=right))
+    await desk.confirm(await link_in_mail(service, right))
+    await desk.approve(approver, case)
+    await service.app.pool.execute("UPDATE cases SET approve_time = approve_time - interval '4 days'")
+
+    async def in_use(tx: Connection) -> None:
+        await tx.execute("SELECT FROM tickets WHERE purpose = 'undo' FOR NO KEY UPDATE")
+
+    async with met_in_lock(service, in_use, lambda: desk.execute(opener, case)) as executed:
+        await executed
+    for password in (user.password, ""):
+        with refused("TICKET_NOT_FOUND"):
+            await undo(service, token, password=password)
+    assert (await service.sign_in(User(right, user.password))).HasField("signed_in")
 
 
 def _cases_of(service: Service) -> Any:

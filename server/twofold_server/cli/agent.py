@@ -38,6 +38,13 @@ def end(email: _Email) -> None:
     typer.echo(f"agent {email}: ended")
 
 
+@commands.command()
+def restore(email: _Email) -> None:
+    """Let an agent who was ended, or locked by another agent, sign in again."""
+    _with(lambda agents: agents.restore(_parsed(email)))
+    typer.echo(f"agent {email}: restored")
+
+
 def _parsed(email: str) -> EmailAddress:
     try:
         return EmailAddress.parse(email)

@@ -303,6 +303,19 @@ async def payload_of(db: Connection, realm_id: str, ticket_id: UUID) -> bytes | 
     return found
 
 
+async def lock_of_account(tx: Connection, realm_id: str, account_id: UUID, purpose: str) -> None:
+    """Lock an account's pending tickets of a purpose, the oldest first, waiting for whoever uses one."""
+    await tx.execute(
+        """
+        SELECT FROM tickets WHERE account_id = $2 AND realm_id = $1 AND purpose = $3 AND spent_time IS NULL
+         ORDER BY create_time, ticket_id FOR NO KEY UPDATE
+        """,
+        realm_id,
+        account_id,
+        purpose,
+    )
+
+
 async def end_of_account(tx: Connection, *, realm_id: str, account_id: UUID, kept: list[str], now: datetime) -> None:
     """Spend every pending ticket of a locked account whose epoch is about to rise, but those of purposes that are `kept`.
 

@@ -12,6 +12,7 @@ from twofold_server.db import events as db_events
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.events import SignInRow
 from twofold_server.db.pool import Connection, Pool
+from twofold_server.domain.agents import demand_no_agent
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import SessionEnded
@@ -122,7 +123,11 @@ class Accounts:
         password: Password,
         second_factor: SecondFactor | None,
     ) -> None:
-        """Delete the account and all that it owns, at once and for good. Raises ChangesFrozen, or as the proof."""
+        """Delete the account and all that it owns, at once and for good.
+
+        Raises ChangesFrozen, AgentNotEligible, or as the proof.
+        """
+        demand_no_agent(realm.realm_id)
         session.demand_unfrozen(self._clock())
         account = await self.get(session)
 

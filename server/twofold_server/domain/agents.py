@@ -16,14 +16,16 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import attempts as db_attempts
 from twofold_server.db import events as db_events
 from twofold_server.db import support as db_support
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.support import AgentRow
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.attempts import hour_of
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
-from twofold_server.domain.errors import SessionEnded
+from twofold_server.domain.errors import AgentNotEligible, SessionEnded, SupportLimitReached
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, RealmRefused, Realms
 from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.sign_up import ACTIVATION, activation_place, activation_subject
@@ -69,6 +71,14 @@ class Agent:
             raise SessionEnded
         return found
 
+    async def count_look_up(self, pool: Pool, realms: Realms, now: datetime) -> None:
+        """Count a look-up, in a commit of its own, before anything is looked at. Raises SupportLimitReached."""
+        hour = hour_of(now)
+        limit = (await realms.get(SUPPORT_REALM)).settings.support_lookups_per_hour
+        counted = await db_attempts.count_network(pool, SUPPORT_REALM, f"agent {self.account_id}", hour)
+        if counted > limit:
+            raise SupportLimitReached(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+
     async def record(
         self,
         tx: Connection,
@@ -92,6 +102,15 @@ class Agent:
             details={"agent_id": str(self.account_id), **(details or {})},
             personal={"reason": reason} if reason else None,
         )
+
+
+def demand_no_agent(realm_id: str) -> None:
+    """Raise AgentNotEligible in the realm of agents: who is one, and under which address, the operator decides.
+
+    Else one agent would bring back an ended one, or would be nobody in the events of before.
+    """
+    if realm_id == SUPPORT_REALM:
+        raise AgentNotEligible(metadata={"why": "OPERATOR"})
 
 
 class AgentRefused(Exception):
@@ -168,17 +187,30 @@ class Agents:
                 revocation_expire=now + REVOCATION_LIFE,
                 now=now,
             )
-            await db_events.write(
-                tx,
-                event_id=uuid7(),
-                realm_id=SUPPORT_REALM,
-                account_id=found[0].account_id,
-                kind="account_locked",
-                client_id="operator",
-                now=now,
-                details={},
-                personal=None,
-            )
+            await self._record(tx, found[0].account_id, "account_locked", now)
+
+    async def restore(self, email: EmailAddress) -> None:
+        """Let an agent who was ended or locked sign in again. Raises AgentRefused."""
+        now = self._clock()
+        found = await db_support.find(self._pool, SUPPORT_REALM, email_key=email.key)
+        if not found:
+            raise AgentRefused("There is no such agent.")
+        async with transaction(self._pool) as tx:
+            await db_support.set_state(tx, SUPPORT_REALM, found[0].account_id, "active", now)
+            await self._record(tx, found[0].account_id, "account_unlocked", now)
+
+    async def _record(self, tx: Connection, account_id: UUID, kind: str, now: datetime) -> None:
+        await db_events.write(
+            tx,
+            event_id=uuid7(),
+            realm_id=SUPPORT_REALM,
+            account_id=account_id,
+            kind=kind,
+            client_id="operator",
+            now=now,
+            details={},
+            personal=None,
+        )
 
     async def realm(self) -> Realm:
         """The realm of agents, made where there is none."""

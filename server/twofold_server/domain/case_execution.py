@@ -74,6 +74,9 @@ class CaseExecution:
                 if seen is None:
                     raise CaseNotFound
                 held = await agent.hold(tx, (seen.opener_id, seen.approver_id))
+                if seen.action == "correct_email":
+                    # Before the account, as every statement locks: one in use just now would else be passed over, live.
+                    await db_tickets.lock_of_account(tx, realm.realm_id, seen.account_id, UNDO)
                 row, subject = await hold(tx, realm, case_id)
                 return await self._execute(tx, realm, agent, held, row, subject)
         except EmailTaken:
@@ -98,7 +101,8 @@ class CaseExecution:
         if not await db_cases.close(tx, realm.realm_id, row.case_id, state="executed", of=["approved"], now=now):
             demand_state(row, now)
         # Whoever can take a change of address back still can, unless the address is what support corrects.
-        kept = [] if row.action == "correct_email" else [UNDO]
+        # So can whoever was given a code; a further reset gives another.
+        kept = [reenrollments.REENROLLMENT] + ([] if row.action == "correct_email" else [UNDO])
         await db_tickets.end_of_account(tx, realm_id=realm.realm_id, account_id=subject.account_id, kept=kept, now=now)
         match row.action:
             case "reset_two_factor":

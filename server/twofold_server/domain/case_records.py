@@ -13,6 +13,7 @@ from twofold_server.db import cases as db_cases
 from twofold_server.db.cases import CaseRow, Subject
 from twofold_server.db.pool import Connection
 from twofold_server.db.support import AgentRow
+from twofold_server.domain.channels import channel_of, channel_of_key
 from twofold_server.domain.errors import AgentNotEligible, CaseNotFound, CaseNotOpen
 from twofold_server.domain.realms import SUPPORT_REALM, Realm
 from twofold_server.domain.values import EmailAddress, Evidence, PhoneNumber, Reason
@@ -125,10 +126,10 @@ def demand_state(row: CaseRow, now: datetime, *states: State) -> None:
 
 
 def demand_other(agent: AgentRow, subject: Subject, realm: Realm, value: str) -> None:
-    """Raise AgentNotEligible where the account is the agent's own: by its id, its address, or the one it is to get."""
+    """Raise AgentNotEligible where the account is the agent's own: by its id, its mailbox, or the one it is to get."""
     own = realm.realm_id == SUPPORT_REALM and agent.account_id == subject.account_id
-    keys = {subject.email_key}
+    mailboxes = {channel_of_key(subject.email_key)}
     if "@" in value:
-        keys.add(EmailAddress.parse(value).key)
-    if own or agent.email_key in keys:
+        mailboxes.add(channel_of(EmailAddress.parse(value)))
+    if own or channel_of_key(agent.email_key) in mailboxes:
         raise AgentNotEligible(metadata={"why": "SUBJECT"})

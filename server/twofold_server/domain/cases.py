@@ -75,9 +75,12 @@ class Cases:
         """Open a case and tell the account's user everywhere; a repeat of the request gets the same case.
 
         Raises AccountNotFound, CaseAlreadyOpen, AgentNotEligible, TwoFactorNotEnrolled, AddressTaken, InvalidFields
-        (another request of the same id), SessionEnded.
+        (another request of the same id), SessionEnded, SupportLimitReached (a correction of an address is a look-up).
         """
         mac = request.mac(self._keyring, realm)
+        if isinstance(request.change.value, EmailAddress):
+            # The answer tells whether that address has an account.
+            await agent.count_look_up(self._pool, self._realms, self._clock())
         try:
             async with transaction(self._pool) as tx:
                 held = await agent.hold(tx)
@@ -94,6 +97,11 @@ class Cases:
                 else:
                     raise InvalidFields([Violation("request_id", _OTHERWISE)])
                 return await self._read(tx, realm, case_id)
+        except AddressTaken:
+            await agent.record(
+                self._pool, realm, "accounts_looked_up", self._clock(), details={"by": "email", "found": 1}
+            )
+            raise
         except RequestTaken:
             raise InvalidFields([Violation("request_id", _OTHERWISE)]) from None
 

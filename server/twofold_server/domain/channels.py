@@ -30,7 +30,12 @@ def channel_of(mailbox: EmailAddress) -> str:
     `own+codes@` leads to where `own@` does (RFC 5233) wherever it leads anywhere. Somewhere the two may be different
     people's: there a factor too many is refused, elsewhere one mailbox would be both factors.
     """
-    local, _, domain = mailbox.key.rpartition("@")
+    return channel_of_key(mailbox.key)
+
+
+def channel_of_key(key: str) -> str:
+    """The same, of an address as it is compared."""
+    local, _, domain = key.rpartition("@")
     return f"email:{local.partition('+')[0] or local}@{domain}"
 
 

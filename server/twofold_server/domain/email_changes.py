@@ -21,6 +21,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
+from twofold_server.domain.agents import demand_no_agent
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import Told
@@ -74,8 +75,9 @@ class EmailChanges:
         """Mail a link to a new address; the one before stays until the link is confirmed.
 
         One ticket and one mail, whether or not the address has an account: which mail it is, the worker decides. Raises
-        InvalidFields (the account's own address), ResendTooSoon, ChangesFrozen, SessionEnded.
+        InvalidFields (the account's own address), ResendTooSoon, ChangesFrozen, SessionEnded, AgentNotEligible.
         """
+        demand_no_agent(realm.realm_id)
         now = self._clock()
         session.demand_unfrozen(now)
         account = await db_accounts.get(self._pool, realm.realm_id, session.account_id)

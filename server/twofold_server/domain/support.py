@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import attempts as db_attempts
 from twofold_server.db import cases as db_cases
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db import support as db_support
@@ -19,12 +18,11 @@ from twofold_server.db.outbox import Progress
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.retention import REVIVABLE
 from twofold_server.db.support import FoundRow
-from twofold_server.domain.agents import Agent
-from twofold_server.domain.attempts import hour_of
+from twofold_server.domain.agents import Agent, demand_no_agent
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.deliveries import Delivery, told
 from twofold_server.domain.destinations import number_macs, open_number
-from twofold_server.domain.errors import AccountNotFound, SignUpNotFound, SupportLimitReached
+from twofold_server.domain.errors import AccountNotFound, SignUpNotFound
 from twofold_server.domain.masking import mask_email, mask_phone
 from twofold_server.domain.messages import MessageKind, Messages, address_mac
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
@@ -84,22 +82,23 @@ class Support:
                 rows = [row for row in rows if self._number(row) == by.text]
             case _:
                 rows = await db_support.find(self._pool, realm.realm_id, account_id=by)
-        await agent.record(
-            self._pool,
-            realm,
-            "accounts_looked_up",
-            self._clock(),
-            account_id=rows[0].account_id if len(rows) == 1 else None,
-            details={"by": _NAMES[type(by)], "found": len(rows)},
-        )
+        await self._record_look_up(realm, agent, type(by), rows)
         return [self._found(row) for row in rows]
 
     async def lock(self, realm: Realm, agent: Agent, account_id: UUID, reason: Reason) -> FoundAccount:
-        """Lock an account and end all its sessions and devices. Raises AccountNotFound, SessionEnded."""
+        """Lock an account and end all its sessions and devices.
+
+        Raises AccountNotFound, SessionEnded, SupportLimitReached (it was locked: then this is a look-up).
+        """
         return await self._set_state(realm, agent, account_id, reason, "locked", MessageKind.ACCOUNT_LOCKED)
 
     async def unlock(self, realm: Realm, agent: Agent, account_id: UUID, reason: Reason) -> FoundAccount:
-        """Let an account be signed in to again. Raises AccountNotFound, SessionEnded."""
+        """Let an account be signed in to again, but an agent's.
+
+        Raises AccountNotFound, SessionEnded, AgentNotEligible, SupportLimitReached (it was not locked: then this is a
+        look-up).
+        """
+        demand_no_agent(realm.realm_id)
         return await self._set_state(realm, agent, account_id, reason, "active", MessageKind.ACCOUNT_UNLOCKED)
 
     async def _set_state(
@@ -111,7 +110,8 @@ class Support:
             subject = await db_cases.lock_subject(tx, realm.realm_id, account_id)
             if subject is None:
                 raise AccountNotFound
-            if subject.state != state:
+            changed = subject.state != state
+            if changed:
                 await db_support.set_state(tx, realm.realm_id, account_id, state, now)
                 if state == "locked":
                     await self._end_sessions(tx, realm, account_id, now)
@@ -125,7 +125,20 @@ class Support:
                 )
                 await self._log.tell(tx, realm, account_id, notice, params={"name": subject.display_name})
             (row,) = await db_support.find(tx, realm.realm_id, account_id=account_id)
-            return self._found(row)
+        if not changed:
+            await self._count(agent)
+            await self._record_look_up(realm, agent, UUID, [row])
+        return self._found(row)
+
+    async def _record_look_up(self, realm: Realm, agent: Agent, by: type, rows: list[FoundRow]) -> None:
+        await agent.record(
+            self._pool,
+            realm,
+            "accounts_looked_up",
+            self._clock(),
+            account_id=rows[0].account_id if len(rows) == 1 else None,
+            details={"by": _NAMES[by], "found": len(rows)},
+        )
 
     async def _end_sessions(self, tx: Connection, realm: Realm, account_id: UUID, now: datetime) -> None:
         await db_accounts.raise_epoch(
@@ -150,7 +163,8 @@ class Support:
         async with transaction(self._pool) as tx:
             await agent.hold(tx)
             revived = []
-            if not await db_support.account_exists(tx, realm.realm_id, email.key):
+            # An invitation that has lapsed is the operator's, who hands out another.
+            if realm.realm_id != SUPPORT_REALM and not await db_support.account_exists(tx, realm.realm_id, email.key):
                 revived = await db_support.revive(
                     tx,
                     realm_id=realm.realm_id,
@@ -215,13 +229,7 @@ class Support:
         ]
 
     async def _count(self, agent: Agent) -> None:
-        """Count a look-up of the agent's, in a commit of its own, before anything is looked at."""
-        now = self._clock()
-        hour = hour_of(now)
-        limit = (await self._realms.get(SUPPORT_REALM)).settings.support_lookups_per_hour
-        counted = await db_attempts.count_network(self._pool, SUPPORT_REALM, f"agent {agent.account_id}", hour)
-        if counted > limit:
-            raise SupportLimitReached(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+        await agent.count_look_up(self._pool, self._realms, self._clock())
 
     def _found(self, row: FoundRow) -> FoundAccount:
         return FoundAccount(

@@ -184,7 +184,8 @@ class AccountServiceServicer(object):
         before signs in, and a new call ends the link of the one before.
 
         The same answer, work and time for every address: where the new one has an account already, its owner is told by mail instead.
-        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one).
+        Reasons: RECENT_PASSWORD_REQUIRED, RECENT_TWO_FACTOR_REQUIRED, CHANGES_FROZEN, RESEND_TOO_SOON (within 60 s of the last one),
+        AGENT_NOT_ELIGIBLE (of the support desk: two others correct it by a case).
         Retry: not safe by itself; a repeat is refused as too soon, and the first has been sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -251,7 +252,7 @@ class AccountServiceServicer(object):
         """Deletes the account at once and for good, with all that it owns. A second factor, where one is enrolled, must be given too.
 
         Reasons: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_ATTEMPTS, CHANGES_FROZEN,
-        CHANGED_MEANWHILE.
+        CHANGED_MEANWHILE, AGENT_NOT_ELIGIBLE (of the support desk: events name the account).
         Retry: never on its own; once done, a repeat gets SESSION_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -115,7 +115,8 @@ class SupportServiceServicer(object):
         become the account's gets a link of its own, for ConfirmCorrection. An account has one case at a time.
 
         Reasons: ACCOUNT_NOT_FOUND, CASE_ALREADY_OPEN, AGENT_NOT_ELIGIBLE (the account is the agent's own), TWO_FACTOR_NOT_ENROLLED (there is
-        nothing to reset), ADDRESS_TAKEN, CHANGED_MEANWHILE. INVALID_FIELDS also where `request_id` came with another request before.
+        nothing to reset), ADDRESS_TAKEN, SUPPORT_LIMIT_REACHED (a correction of an address counts as at FindAccounts), CHANGED_MEANWHILE.
+        INVALID_FIELDS also where `request_id` came with another request before.
         Retry: safe with the same `request_id`; a repeat gets the same case.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -199,16 +200,18 @@ class SupportServiceServicer(object):
     def LockAccount(self, request, context):
         """Locks an account: nobody signs in to it, and every session and device of it ends at once. Its user is told.
 
-        Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+        Reasons: ACCOUNT_NOT_FOUND, SUPPORT_LIMIT_REACHED (it is locked already, which counts as at FindAccounts). Retry: safe, a repeat gets the state reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnlockAccount(self, request, context):
-        """Unlocks an account, whatever locked it. Its user is told, and signs in anew.
+        """Unlocks an account, whatever locked it. Its user is told, and signs in anew. An agent's account is for the operator to unlock, by
+        `twofold-server agent restore`.
 
-        Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+        Reasons: ACCOUNT_NOT_FOUND, AGENT_NOT_ELIGIBLE (the account is an agent's), SUPPORT_LIMIT_REACHED (it is not locked, which counts as at
+        FindAccounts). Retry: safe, a repeat gets the state reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,7 +219,7 @@ class SupportServiceServicer(object):
 
     def ReviveActivation(self, request, context):
         """Sends the link of a sign-up again that was not activated in time, good once more for as long as a new one. Where several sign-ups of the
-        address stand side by side, each of them. Possible for 14 days after a link has expired.
+        address stand side by side, each of them. Possible for 14 days after a link has expired; an agent's invitation is for the operator.
 
         Reasons: SIGN_UP_NOT_FOUND (there is none, or it was activated), SUPPORT_LIMIT_REACHED (as at FindAccounts).
         Retry: safe; a repeat sends the link again.

@@ -50,7 +50,8 @@ class SupportServiceStub:
     become the account's gets a link of its own, for ConfirmCorrection. An account has one case at a time.
 
     Reasons: ACCOUNT_NOT_FOUND, CASE_ALREADY_OPEN, AGENT_NOT_ELIGIBLE (the account is the agent's own), TWO_FACTOR_NOT_ENROLLED (there is
-    nothing to reset), ADDRESS_TAKEN, CHANGED_MEANWHILE. INVALID_FIELDS also where `request_id` came with another request before.
+    nothing to reset), ADDRESS_TAKEN, SUPPORT_LIMIT_REACHED (a correction of an address counts as at FindAccounts), CHANGED_MEANWHILE.
+    INVALID_FIELDS also where `request_id` came with another request before.
     Retry: safe with the same `request_id`; a repeat gets the same case.
     """
 
@@ -134,16 +135,18 @@ class SupportServiceStub:
     ]
     """Locks an account: nobody signs in to it, and every session and device of it ends at once. Its user is told.
 
-    Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+    Reasons: ACCOUNT_NOT_FOUND, SUPPORT_LIMIT_REACHED (it is locked already, which counts as at FindAccounts). Retry: safe, a repeat gets the state reached.
     """
 
     UnlockAccount: grpc.UnaryUnaryMultiCallable[
         twofold.v1.support_pb2.UnlockAccountRequest,
         twofold.v1.support_pb2.UnlockAccountResponse,
     ]
-    """Unlocks an account, whatever locked it. Its user is told, and signs in anew.
+    """Unlocks an account, whatever locked it. Its user is told, and signs in anew. An agent's account is for the operator to unlock, by
+    `twofold-server agent restore`.
 
-    Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+    Reasons: ACCOUNT_NOT_FOUND, AGENT_NOT_ELIGIBLE (the account is an agent's), SUPPORT_LIMIT_REACHED (it is not locked, which counts as at
+    FindAccounts). Retry: safe, a repeat gets the state reached.
     """
 
     ReviveActivation: grpc.UnaryUnaryMultiCallable[
@@ -151,7 +154,7 @@ class SupportServiceStub:
         twofold.v1.support_pb2.ReviveActivationResponse,
     ]
     """Sends the link of a sign-up again that was not activated in time, good once more for as long as a new one. Where several sign-ups of the
-    address stand side by side, each of them. Possible for 14 days after a link has expired.
+    address stand side by side, each of them. Possible for 14 days after a link has expired; an agent's invitation is for the operator.
 
     Reasons: SIGN_UP_NOT_FOUND (there is none, or it was activated), SUPPORT_LIMIT_REACHED (as at FindAccounts).
     Retry: safe; a repeat sends the link again.
@@ -189,7 +192,8 @@ class SupportServiceAsyncStub:
     become the account's gets a link of its own, for ConfirmCorrection. An account has one case at a time.
 
     Reasons: ACCOUNT_NOT_FOUND, CASE_ALREADY_OPEN, AGENT_NOT_ELIGIBLE (the account is the agent's own), TWO_FACTOR_NOT_ENROLLED (there is
-    nothing to reset), ADDRESS_TAKEN, CHANGED_MEANWHILE. INVALID_FIELDS also where `request_id` came with another request before.
+    nothing to reset), ADDRESS_TAKEN, SUPPORT_LIMIT_REACHED (a correction of an address counts as at FindAccounts), CHANGED_MEANWHILE.
+    INVALID_FIELDS also where `request_id` came with another request before.
     Retry: safe with the same `request_id`; a repeat gets the same case.
     """
 
@@ -273,16 +277,18 @@ class SupportServiceAsyncStub:
     ]
     """Locks an account: nobody signs in to it, and every session and device of it ends at once. Its user is told.
 
-    Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+    Reasons: ACCOUNT_NOT_FOUND, SUPPORT_LIMIT_REACHED (it is locked already, which counts as at FindAccounts). Retry: safe, a repeat gets the state reached.
     """
 
     UnlockAccount: grpc.aio.UnaryUnaryMultiCallable[
         twofold.v1.support_pb2.UnlockAccountRequest,
         twofold.v1.support_pb2.UnlockAccountResponse,
     ]
-    """Unlocks an account, whatever locked it. Its user is told, and signs in anew.
+    """Unlocks an account, whatever locked it. Its user is told, and signs in anew. An agent's account is for the operator to unlock, by
+    `twofold-server agent restore`.
 
-    Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+    Reasons: ACCOUNT_NOT_FOUND, AGENT_NOT_ELIGIBLE (the account is an agent's), SUPPORT_LIMIT_REACHED (it is not locked, which counts as at
+    FindAccounts). Retry: safe, a repeat gets the state reached.
     """
 
     ReviveActivation: grpc.aio.UnaryUnaryMultiCallable[
@@ -290,7 +296,7 @@ class SupportServiceAsyncStub:
         twofold.v1.support_pb2.ReviveActivationResponse,
     ]
     """Sends the link of a sign-up again that was not activated in time, good once more for as long as a new one. Where several sign-ups of the
-    address stand side by side, each of them. Possible for 14 days after a link has expired.
+    address stand side by side, each of them. Possible for 14 days after a link has expired; an agent's invitation is for the operator.
 
     Reasons: SIGN_UP_NOT_FOUND (there is none, or it was activated), SUPPORT_LIMIT_REACHED (as at FindAccounts).
     Retry: safe; a repeat sends the link again.
@@ -332,7 +338,8 @@ class SupportServiceServicer(metaclass=abc.ABCMeta):
         become the account's gets a link of its own, for ConfirmCorrection. An account has one case at a time.
 
         Reasons: ACCOUNT_NOT_FOUND, CASE_ALREADY_OPEN, AGENT_NOT_ELIGIBLE (the account is the agent's own), TWO_FACTOR_NOT_ENROLLED (there is
-        nothing to reset), ADDRESS_TAKEN, CHANGED_MEANWHILE. INVALID_FIELDS also where `request_id` came with another request before.
+        nothing to reset), ADDRESS_TAKEN, SUPPORT_LIMIT_REACHED (a correction of an address counts as at FindAccounts), CHANGED_MEANWHILE.
+        INVALID_FIELDS also where `request_id` came with another request before.
         Retry: safe with the same `request_id`; a repeat gets the same case.
         """
 
@@ -432,7 +439,7 @@ class SupportServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[twofold.v1.support_pb2.LockAccountResponse, collections.abc.Awaitable[twofold.v1.support_pb2.LockAccountResponse]]:
         """Locks an account: nobody signs in to it, and every session and device of it ends at once. Its user is told.
 
-        Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+        Reasons: ACCOUNT_NOT_FOUND, SUPPORT_LIMIT_REACHED (it is locked already, which counts as at FindAccounts). Retry: safe, a repeat gets the state reached.
         """
 
     @abc.abstractmethod
@@ -441,9 +448,11 @@ class SupportServiceServicer(metaclass=abc.ABCMeta):
         request: twofold.v1.support_pb2.UnlockAccountRequest,
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.support_pb2.UnlockAccountResponse, collections.abc.Awaitable[twofold.v1.support_pb2.UnlockAccountResponse]]:
-        """Unlocks an account, whatever locked it. Its user is told, and signs in anew.
+        """Unlocks an account, whatever locked it. Its user is told, and signs in anew. An agent's account is for the operator to unlock, by
+        `twofold-server agent restore`.
 
-        Reasons: ACCOUNT_NOT_FOUND. Retry: safe, a repeat gets the state reached.
+        Reasons: ACCOUNT_NOT_FOUND, AGENT_NOT_ELIGIBLE (the account is an agent's), SUPPORT_LIMIT_REACHED (it is not locked, which counts as at
+        FindAccounts). Retry: safe, a repeat gets the state reached.
         """
 
     @abc.abstractmethod
@@ -453,7 +462,7 @@ class SupportServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[twofold.v1.support_pb2.ReviveActivationResponse, collections.abc.Awaitable[twofold.v1.support_pb2.ReviveActivationResponse]]:
         """Sends the link of a sign-up again that was not activated in time, good once more for as long as a new one. Where several sign-ups of the
-        address stand side by side, each of them. Possible for 14 days after a link has expired.
+        address stand side by side, each of them. Possible for 14 days after a link has expired; an agent's invitation is for the operator.
 
         Reasons: SIGN_UP_NOT_FOUND (there is none, or it was activated), SUPPORT_LIMIT_REACHED (as at FindAccounts).
         Retry: safe; a repeat sends the link again.
