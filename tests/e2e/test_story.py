@@ -13,6 +13,7 @@ from rich.console import Console
 from dev.stage import AuthenticatorApp, Mailbox, StepFailed
 from dev.story import Story
 from tests.e2e.program import Program
+from tests.service import Service
 from twofold import (
     Client,
     InvalidCredentials,
@@ -42,11 +43,11 @@ async def test_the_demonstration(program: Program, tmp_path: Path) -> None:
 
 
 async def test_the_demonstration_notices_a_service_whose_mail_it_does_not_find(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no mail comes the story stops with a plain message instead of waiting for ever."""
     monkeypatch.setattr("dev.stage._MAIL_SECONDS", 0.3)
-    async with Client(program.address) as client:
+    async with Client(f"127.0.0.1:{service.app.ports[0]}") as client:
         story = Story(client, Console(file=io.StringIO()), tmp_path / "elsewhere")
         with pytest.raises(StepFailed, match="no mail to ada-"):
             await story.play()
