@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,6 +32,7 @@ from twofold_server.settings import Settings, SettingsError
 _log = structlog.get_logger("twofold.app")
 
 _JOB_PAUSE_SECONDS: Final = 1.0
+_CANCEL_AGAIN_SECONDS: Final = 0.2
 
 
 class StartFailed(Exception):
@@ -66,9 +67,7 @@ class App:
     async def stop(self, drain_seconds: float | None = None) -> None:
         """Drain, stop, and let go of everything. A second time it does nothing."""
         await self.server.stop(self.settings.drain_seconds if drain_seconds is None else drain_seconds)
-        for job in self._jobs:
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await ended(self._jobs)
         self._jobs.clear()
         await self.close()
 
@@ -180,6 +179,17 @@ async def _serve_until_stopped(settings: Settings, serving: Callable[[], None] |
         for number in signals:
             loop.remove_signal_handler(number)
     _log.info("stopped")
+
+
+async def ended(jobs: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended."""
+    waiting = set(jobs)
+    while waiting:
+        for job in waiting:
+            job.cancel()
+        # Once is not enough: a cancellation that meets the end of what asyncio.wait_for waits for is lost before
+        # Python 3.12, and asyncpg uses that; the job would run, and the server stop, for ever.
+        _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
