@@ -1,5 +1,6 @@
 """Words of a message: texts by language, set in templates; jinja in a sandbox, from the server or an operator alone."""
 
+import functools
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,26 +49,8 @@ class Templates:
         """Raises BrokenTemplateError; FileNotFoundError where `directory` is none."""
         if directory is not None and not directory.is_dir():
             raise FileNotFoundError(f"no directory of templates at {directory}")
-        shipped = Path(str(files("twofold_server.delivery") / "templates"))
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=jinja2.FileSystemLoader([directory, shipped] if directory else [shipped]),
-            autoescape=lambda name: name is not None and name.endswith(".html"),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            cache_size=-1,
-            # No look at the file system, which blocks, for each mail.
-            auto_reload=False,
-        )
-        self._environment.filters["utc"] = utc
-        self._environment.filters["wrap"] = wrap
+        self._environment = _shipped() if directory is None else _compiled(directory)
         self._names = frozenset(self._environment.list_templates(extensions=list(_PARTS)))
-        for name in sorted(self._names):
-            try:
-                self._environment.get_template(name)
-            except jinja2.TemplateSyntaxError as error:
-                raise BrokenTemplateError(f"{name}, line {error.lineno}: {error.message}") from None
         for language in texts.LANGUAGES:
             texts.catalogue(language)
 
@@ -199,6 +182,35 @@ class _Words:
 
     def _common(self, name: str) -> str:
         return texts.fill(self._texts[f"common.{name}"], self._filled)
+
+
+def _compiled(directory: Path | None) -> jinja2.Environment:
+    shipped = Path(str(files("twofold_server.delivery") / "templates"))
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([directory, shipped] if directory else [shipped]),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        cache_size=-1,
+        # No look at the file system, which blocks, for each mail.
+        auto_reload=False,
+    )
+    environment.filters["utc"] = utc
+    environment.filters["wrap"] = wrap
+    for name in sorted(environment.list_templates(extensions=list(_PARTS))):
+        try:
+            environment.get_template(name)
+        except jinja2.TemplateSyntaxError as error:
+            raise BrokenTemplateError(f"{name}, line {error.lineno}: {error.message}") from None
+    return environment
+
+
+@functools.cache
+def _shipped() -> jinja2.Environment:
+    """The templates of the package alone, which no operator changes: compiled once in a process."""
+    return _compiled(None)
 
 
 def utc(time: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,6 +66,7 @@ def path_of(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
+@functools.cache
 def policy_of(method: MethodDescriptor) -> Policy:
     """Read a method's access option. Raises ContractBroken where it has none, or one that can't be enforced."""
     options: Any = method.GetOptions()
