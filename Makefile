@@ -10,6 +10,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ENVIRONMENT := .venv/made-from
+# Compiled code is kept beside the environment, also where the shell asks for none to be written: without it each start
+# of Python takes three times as long, and here hundreds are made.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/compiled
+unexport PYTHONDONTWRITEBYTECODE
 TESTS := tests --ignore=tests/faults --ignore=tests/browser --ignore=tests/postfix
 # One more than cores, as tests wait now and then; what measures time runs alone afterwards.
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 4 ] || n=4; echo $$((n + 1)))
