@@ -203,6 +203,5 @@ async def test_overload_is_shed_before_hashing_on_every_worker(
     assert refused
     assert served
     assert min(hints) > 0
-    # Those served first are as quick as a refusal; whoever waits for a place is not.
-    assert sorted(refused)[len(refused) // 2] < max(served)
+    assert sorted(refused)[len(refused) // 2] < sorted(served)[len(served) // 2]
     assert sorted(checks)[len(checks) // 2] < 0.5

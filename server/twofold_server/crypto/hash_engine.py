@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, Generic, ParamSpec, TypeVar
@@ -98,6 +98,7 @@ class HashEngine:
         self._known_next = True
         self._accounts: dict[tuple[str, bool], int] = {}
         self._in_flight = 0
+        self._expected = 0
         self._mean_seconds = _FIRST_GUESS_SECONDS
         self._closed = False
         # One token for each job. The jobs themselves stand in deques, whose single operations need no lock of ours: the
@@ -152,12 +153,27 @@ class HashEngine:
         parsed = decoy(self.parameters if parameters is None else parameters)
         await self._submit(lambda: check_hash(parsed, password), account, known_device)
 
-    def demand_room(self, *, account: str | None = None, known_device: bool = False) -> None:
-        """Raise HashQueueFull or AccountBusy where a hash asked for now would: before work that would be for nothing.
+    @contextlib.contextmanager
+    def expected(self, *, account: str | None = None, known_device: bool = False) -> Iterator[None]:
+        """Count a hash that will be asked for after the block, as if it waited already; raise what asking now would.
 
-        No place is kept.
+        Around the read that comes before the hash: the excess of a burst is then refused before it reads, not after.
+        Where a known device is only claimed (`known_device`) nothing is counted: made-up claims would keep owners out.
         """
         self._admit(account, known_device)
+        if known_device:
+            yield
+            return
+        idle = self._count - (self._in_flight - self.queued)
+        if len(self._waiting[False]) + self._expected >= self._limit_unknown + idle:
+            raise HashQueueFull(self._retry_after(self.queued + self._expected))
+        self._expected += 1
+        self._count_for(account, known_device)
+        try:
+            yield
+        finally:
+            self._expected -= 1
+            self._uncount_for(account, known_device)
 
     def needs_rehash(self, stored: bytes | str) -> bool:
         """Say whether a sign-in should replace this hash. Raises PasswordHashError."""
@@ -185,9 +201,7 @@ class HashEngine:
         loop = asyncio.get_running_loop()
         job: _Job[_T] = _Job(work, loop.create_future(), account, known_device)
         self._in_flight += 1
-        if account is not None:
-            counted = account, known_device
-            self._accounts[counted] = self._accounts.get(counted, 0) + 1
+        self._count_for(account, known_device)
         self._waiting[known_device].append(job)
         self._tokens.put(True)
         try:
@@ -204,6 +218,20 @@ class HashEngine:
         if account is not None and self._accounts.get((account, known_device), 0) >= _MAX_PER_ACCOUNT:
             raise AccountBusy(self._retry_after(_MAX_PER_ACCOUNT))
 
+    def _count_for(self, account: str | None, known_device: bool) -> None:
+        if account is not None:
+            counted = account, known_device
+            self._accounts[counted] = self._accounts.get(counted, 0) + 1
+
+    def _uncount_for(self, account: str | None, known_device: bool) -> None:
+        if account is not None:
+            counted = account, known_device
+            left = self._accounts[counted] - 1
+            if left:
+                self._accounts[counted] = left
+            else:
+                del self._accounts[counted]
+
     def _retry_after(self, jobs: int) -> float:
         seconds = jobs * self._mean_seconds / self._count
         return min(max(seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
@@ -218,13 +246,7 @@ class HashEngine:
     def _settle(self, job: _Job[_T], result: _T | None, error: BaseException | None) -> None:
         """End a job, on the loop's thread."""
         self._in_flight -= 1
-        if job.account is not None:
-            counted = job.account, job.known_device
-            left = self._accounts[counted] - 1
-            if left:
-                self._accounts[counted] = left
-            else:
-                del self._accounts[counted]
+        self._uncount_for(job.account, job.known_device)
         if job.future.done():
             return
         if error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from uuid import UUID
@@ -88,12 +89,15 @@ class Passwords:
         except HashQueueFull as error:
             raise Overloaded(retry_after=error.retry_after_seconds) from None
 
-    def demand_room(self, *, account: str, known_device: bool) -> None:
-        """Refuse before any read what the full queue would refuse after it. Raises Overloaded."""
-        try:
-            self._engine.demand_room(account=account, known_device=known_device)
-        except HashQueueFull as error:
-            raise Overloaded(retry_after=error.retry_after_seconds) from None
+    @contextlib.contextmanager
+    def expected(self, *, account: str, known_device: bool) -> Iterator[None]:
+        """Have the block read for a hash that follows it, or refuse where the queue has no room. Raises Overloaded."""
+        with contextlib.ExitStack() as place:
+            try:
+                place.enter_context(self._engine.expected(account=account, known_device=known_device))
+            except HashQueueFull as error:
+                raise Overloaded(retry_after=error.retry_after_seconds) from None
+            yield
 
     async def decoy(self, parameters: HashParameters | BcryptCost, password: Password, *, account: str) -> None:
         """Do the work of a wrong password for an identifier without one, in the proportions of the realm's own

@@ -64,9 +64,9 @@ class PasswordGate:
         """
         identifier_mac = self._keyring.identifier_mac(realm.realm_id, email.key)
         account = identifier_mac.hex()
-        self._passwords.demand_room(account=account, known_device=origin.client.device is not None)
         for _ in range(_READS):
-            found = await self._read(realm, email, identifier_mac, origin)
+            with self._passwords.expected(account=account, known_device=origin.client.device is not None):
+                found = await self._read(realm, email, identifier_mac, origin)
             now = self._clock()
             budget = _budget(found)
             bucket = choose_bucket(realm, is_known(origin, found.device_generation), [budget], now)

@@ -96,12 +96,12 @@ class SignIns:
         """
         identifier_mac = self._keyring.identifier_mac(realm.realm_id, email.key)
         account = identifier_mac.hex()
-        # The excess of a flood costs no read. With a device token the read tells which share of the queue is meant.
-        self._passwords.demand_room(account=account, known_device=origin.client.device is not None)
         verified: tuple[bytes, bool] | None = None
         after = realm.settings.captcha_sign_in_after
         for _ in range(_READS):
-            found = await self._read(realm, email, identifier_mac, second_factor, origin)
+            # The excess of a flood costs no read. With a device token the read tells which share of the queue is meant.
+            with self._passwords.expected(account=account, known_device=origin.client.device is not None):
+                found = await self._read(realm, email, identifier_mac, second_factor, origin)
             now = self._clock()
             bucket = choose_bucket(
                 realm, await self._is_known(realm, found, origin), _budgets(found, second_factor), now

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -120,6 +121,43 @@ async def test_a_full_queue_refuses_at_once_and_keeps_room_for_known_devices(eng
     gate.opened.set()
     assert len(await asyncio.gather(*waiting)) == 8
     assert engine.queued == 0
+
+
+async def test_a_burst_is_refused_before_it_reads(engine: HashEngine, gate: Gate) -> None:
+    """What still reads for its hash counts as if it waited, but not who claims a known device; and it is let go of."""
+    with contextlib.ExitStack() as reading:
+        for number in range(6):
+            reading.enter_context(engine.expected(account=f"a{number}"))
+        with pytest.raises(HashQueueFull) as refusal:
+            reading.enter_context(engine.expected(account="a6"))
+        assert refusal.value.retry_after_seconds > 0
+        for number in range(20):
+            reading.enter_context(engine.expected(account=f"k{number}", known_device=True))
+    with engine.expected(account="a7"):
+        pass
+    gate.opened.set()
+    assert await engine.verify(await engine.hash("x", account="a0"), "x", account="a0")
+
+
+async def test_what_runs_does_not_take_the_place_of_what_may_wait(engine: HashEngine) -> None:
+    """With an idle thread one more may read than may wait."""
+    with contextlib.ExitStack() as reading:
+        for number in range(7):
+            reading.enter_context(engine.expected(account=f"a{number}"))
+        with pytest.raises(HashQueueFull):
+            reading.enter_context(engine.expected(account="a7"))
+
+
+async def test_five_may_read_for_an_account(engine: HashEngine) -> None:
+    """Reads for the hashes of one account count as its hashes do, so that a flood at it leaves room for others."""
+    with contextlib.ExitStack() as reading:
+        for _ in range(5):
+            reading.enter_context(engine.expected(account="a"))
+        with pytest.raises(AccountBusy):
+            reading.enter_context(engine.expected(account="a"))
+        reading.enter_context(engine.expected(account="b"))
+    with engine.expected(account="a"):
+        pass
 
 
 async def test_known_devices_are_served_in_turn(engine: HashEngine, gate: Gate) -> None:
