@@ -32,7 +32,8 @@ class Quick(Service):
     def __init__(self, app: App, clock: Clock, sent: Path, metadata: Metadata = ()) -> None:
         super().__init__(app, clock, sent, metadata)
         self.standing = clock
-        self._read: list[EmailMessage] = []
+        # With the address, which costs more to read of a message than the rest of it.
+        self._read: list[tuple[str, EmailMessage]] = []
         self._links: dict[str, int] = {}
 
     @property
@@ -45,8 +46,8 @@ class Quick(Service):
         found = await super().mails()
         for path in self.sent.glob("*.eml"):
             path.unlink()
-        self._read += found
-        return [mail for mail in self._read if to in str(mail["To"])]
+        self._read += [(str(mail["To"]), mail) for mail in found]
+        return [mail for address, mail in self._read if to in address]
 
     async def link_token(self, to: str) -> str:
         """The token of the newest link to an address, once; the server's own worker may be at it."""
