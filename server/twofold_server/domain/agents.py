@@ -16,14 +16,13 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import attempts as db_attempts
 from twofold_server.db import events as db_events
 from twofold_server.db import support as db_support
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.support import AgentRow
 from twofold_server.db.tickets import NewTicket
-from twofold_server.domain.attempts import hour_of
+from twofold_server.domain.attempts import count_call
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import AgentNotEligible, SessionEnded, SupportLimitReached
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, RealmRefused, Realms
@@ -73,11 +72,8 @@ class Agent:
 
     async def count_look_up(self, pool: Pool, realms: Realms, now: datetime) -> None:
         """Count a look-up, in a commit of its own, before anything is looked at. Raises SupportLimitReached."""
-        hour = hour_of(now)
         limit = (await realms.get(SUPPORT_REALM)).settings.support_lookups_per_hour
-        counted = await db_attempts.count_network(pool, SUPPORT_REALM, f"agent {self.account_id}", hour)
-        if counted > limit:
-            raise SupportLimitReached(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+        await count_call(pool, SUPPORT_REALM, f"agent {self.account_id}", limit, now, SupportLimitReached)
 
     async def record(
         self,

@@ -14,7 +14,6 @@ from twofold_server.crypto import tokens
 from twofold_server.crypto.blocklist import Advice
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import attempts as db_attempts
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import events as db_events
 from twofold_server.db import phone_numbers as db_phone_numbers
@@ -23,13 +22,13 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.attempts import Origin, count_call, hourly_limit
 from twofold_server.domain.browsers import browser_of
 from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.destinations import open_number
-from twofold_server.domain.errors import AccountLocked, ChangedMeanwhile, TicketNotFound, TooManyAttempts
+from twofold_server.domain.errors import AccountLocked, ChangedMeanwhile, TicketNotFound
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
@@ -95,7 +94,7 @@ class PasswordResets:
         No count of wrong passwords is asked. Raises TooManyAttempts (its network), CaptchaRequired, CaptchaInvalid,
         CaptchaUnavailable, ChangedMeanwhile.
         """
-        counted = await demand_network(self._pool, realm, origin, self._clock())
+        counted = await count_recovery(self._pool, realm, origin, self._clock())
         pressure = Pressure(counted, realm.settings.captcha_recovery_after)
         await self._captchas.demand(realm, origin, pressure=pressure)
         device = origin.client.device
@@ -267,20 +266,14 @@ class PasswordResets:
         return found
 
 
-async def demand_network(pool: Pool, realm: Realm, origin: Origin, now: datetime) -> int:
+async def count_recovery(pool: Pool, realm: Realm, origin: Origin, now: datetime) -> int:
     """Count a recovery that a client network begins, and refuse it over the limit: its mail may go to any stranger.
 
     How many there were this hour, this one included.
     """
-    settings = realm.settings
-    limit = (
-        settings.recoveries_per_network_per_hour if origin.client.stated else settings.recoveries_per_caller_per_hour
-    )
-    hour = hour_of(now)
-    counted = await db_attempts.count_network(pool, realm.realm_id, f"recovery {origin.client.network}", hour)
-    if counted > limit:
-        raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
-    return counted
+    settings, client = realm.settings, origin.client
+    limit = hourly_limit(client, settings.recoveries_per_network_per_hour, settings.recoveries_per_caller_per_hour)
+    return await count_call(pool, realm.realm_id, f"recovery {client.network}", limit, now)
 
 
 def subject_of(keyring: Keyring, realm: Realm, purpose: str, email: EmailAddress, device_id: UUID | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.attempts import Origin, count_call, hour_of, hourly_limit
 from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import Clock
@@ -92,7 +92,7 @@ class SignUps:
             raise SignUpClosed
         inputs = [email.text, email.text.partition("@")[0], display_name.text, realm.display_name]
         self._passwords.demand_acceptable(realm, password, "password", inputs)
-        sign_ups = await self._demand_network(realm, origin)
+        sign_ups = await self._count(realm, origin)
         # This one is among those counted.
         pressure = Pressure(sign_ups - 1, realm.settings.captcha_sign_up_after)
         await self._captchas.demand(realm, origin, pressure=pressure)
@@ -146,7 +146,7 @@ class SignUps:
 
         The wait is kept by what was presented, so that a binding of nothing waits and is refused like a real one.
         """
-        await self._demand_network(realm, origin)
+        await self._count(realm, origin)
         now = self._clock()
         next_time = now + realm.settings.resend_wait
         until = await db_tickets.pass_wait(
@@ -186,20 +186,14 @@ class SignUps:
         )
         return next_time
 
-    async def _demand_network(self, realm: Realm, origin: Origin) -> int:
+    async def _count(self, realm: Realm, origin: Origin) -> int:
         """Count a mail that a client network causes, and refuse it over the limit: it may go to any stranger.
 
         How many there were this hour, this one included.
         """
-        settings, now = realm.settings, self._clock()
-        limit = (
-            settings.sign_ups_per_network_per_hour if origin.client.stated else settings.sign_ups_per_caller_per_hour
-        )
-        hour = hour_of(now)
-        counted = await db_attempts.count_network(self._pool, realm.realm_id, f"sign-up {origin.client.network}", hour)
-        if counted > limit:
-            raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
-        return counted
+        settings, client = realm.settings, origin.client
+        limit = hourly_limit(client, settings.sign_ups_per_network_per_hour, settings.sign_ups_per_caller_per_hour)
+        return await count_call(self._pool, realm.realm_id, f"sign-up {client.network}", limit, self._clock())
 
     async def activate(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, proof: Handle | Password | NewPassword, origin: Origin

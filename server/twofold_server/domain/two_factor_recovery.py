@@ -35,7 +35,7 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
-from twofold_server.domain.recovery import demand_network, subject_of, ticket_place
+from twofold_server.domain.recovery import count_recovery, subject_of, ticket_place
 from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffects
 from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.security_log import SecurityLog
@@ -94,7 +94,7 @@ class TwoFactorRecoveries:
         Raises TooManyAttempts (of the password, or its network), CaptchaRequired, CaptchaInvalid, CaptchaUnavailable,
         ChangedMeanwhile, Overloaded.
         """
-        await demand_network(self._pool, realm, origin, self._clock())
+        await count_recovery(self._pool, realm, origin, self._clock())
         await self._captchas.demand(realm, origin, always=True)
         judged = await self._gate.judge(realm, email, password, origin)
         now = self._clock()
