@@ -99,6 +99,12 @@ def budget_of(found: Counted, kind: str) -> Budget | None:
     return Budget(found.budget_failures[number], found.budget_wait_until[number])
 
 
+def is_known_device(origin: Origin, generation: int | None) -> bool:
+    """Whether the device that a call names is the one that was found, by a token of now or of just before."""
+    device = origin.client.device
+    return device is not None and generation is not None and generation - 1 <= device.generation <= generation
+
+
 def choose_bucket(realm: Realm, known_device: bool, budgets: Sequence[Budget | None], now: datetime) -> int:
     """The bucket that an attempt draws on: a known device's own, while each budget that it needs is open there.
 

@@ -29,6 +29,7 @@ from twofold_server.domain.attempts import (
     choose_bucket,
     demand_network,
     hour_of,
+    is_known_device,
     refusal,
 )
 from twofold_server.domain.clock import Clock
@@ -147,7 +148,9 @@ class PasskeySignIns:
             raise TicketNotFound(field="passkey_assertion.passkey_token")
         payload = json.loads(self._keyring.open(ticket.payload, _place(realm.realm_id, ticket.ticket_id)))
         found = await self._read(realm, answer, origin)
-        bucket = choose_bucket(realm, self._is_known(found, origin), [budget_of(found, passkey.KIND)], now)
+        bucket = choose_bucket(
+            realm, is_known_device(origin, found.device_generation), [budget_of(found, passkey.KIND)], now
+        )
         known = bucket == KNOWN
         if not known:
             demand_network(realm, origin.client, found.network_failures, now)
@@ -220,12 +223,6 @@ class PasskeySignIns:
             network=origin.client.network,
             hour=hour_of(self._clock()),
         )
-
-    def _is_known(self, found: Found, origin: Origin) -> bool:
-        device = origin.client.device
-        if device is None or found.device_generation is None:
-            return False
-        return found.device_generation - 1 <= device.generation <= found.device_generation
 
 
 def _place(realm_id: str, ticket_id: UUID) -> Place:

@@ -22,7 +22,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.attempts import Origin, count_call, hourly_limit
+from twofold_server.domain.attempts import Origin, count_call, hourly_limit, is_known_device
 from twofold_server.domain.browsers import browser_of
 from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
@@ -33,7 +33,6 @@ from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.recovery_gate import is_known
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
 from twofold_server.domain.values import EmailAddress, Handle, NewPassword, RealmId
@@ -106,7 +105,7 @@ class PasswordResets:
             device_inner=self._tokens.device_inner(device) if device else None,
             device_proof=tokens.mac_proof(device.mac) if device else None,
         )
-        known_id = found.device_id if is_known(origin, found.device_generation) else None
+        known_id = found.device_id if is_known_device(origin, found.device_generation) else None
         now = self._clock()
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()

@@ -13,7 +13,16 @@ from twofold_server.db import recovery as db_recovery
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.recovery import Step
-from twofold_server.domain.attempts import KNOWN, Origin, budget_of, choose_bucket, demand_network, hour_of, refusal
+from twofold_server.domain.attempts import (
+    KNOWN,
+    Origin,
+    budget_of,
+    choose_bucket,
+    demand_network,
+    hour_of,
+    is_known_device,
+    refusal,
+)
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
 from twofold_server.domain.errors import (
@@ -29,7 +38,6 @@ from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Judge, judge_first_code, judge_first_sent_code
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.recovery_effect import RECOVERY, RecoveryEffects
-from twofold_server.domain.recovery_gate import is_known
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SessionTokens
 from twofold_server.domain.two_factor_recovery import demand_standing
@@ -79,7 +87,7 @@ class RecoveryCodes:
         realm, step = await self._step(realm_ids, handle, origin)
         now = self._clock()
         budget = budget_of(step, sms_code.KIND)
-        bucket = choose_bucket(realm, is_known(origin, step.device_generation), [budget], now)
+        bucket = choose_bucket(realm, is_known_device(origin, step.device_generation), [budget], now)
         if bucket != KNOWN:
             demand_network(realm, origin.client, step.network_failures, now)
         if budget is not None and not budget.is_open(bucket, realm, now):
