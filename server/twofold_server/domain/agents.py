@@ -27,7 +27,8 @@ from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import AgentNotEligible, SessionEnded, SupportLimitReached
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, RealmRefused, Realms
 from twofold_server.domain.sessions import ActiveSession
-from twofold_server.domain.sign_up import ACTIVATION, activation_place, activation_subject
+from twofold_server.domain.sign_up import ACTIVATION, activation_subject
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress
 
 APPRENTICESHIP: Final = timedelta(hours=24)
@@ -158,7 +159,7 @@ class Agents:
                 handle_hash=handle_hash,
                 # Of no device: a password chosen with the token is the one way.
                 binding_hash=tokens.new_secret_token()[1],
-                payload=self._keyring.seal(json.dumps(claim).encode(), activation_place(realm.realm_id, ticket_id)),
+                payload=self._keyring.seal(json.dumps(claim).encode(), payload_place(realm.realm_id, None, ticket_id)),
                 create_time=now,
                 expire_time=expire_time,
             ),

@@ -102,11 +102,6 @@ def case_place(realm_id: str, account_id: UUID, case_id: UUID) -> Place:
     return Place("cases", "payload", realm_id, str(account_id), str(case_id))
 
 
-def link_place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    """Where the ticket of a case's link is sealed for."""
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))
-
-
 async def hold(tx: Connection, realm: Realm, case_id: UUID) -> tuple[CaseRow, Subject]:
     """Lock a case, its account before it, both in their newest versions. Raises CaseNotFound."""
     seen = await db_cases.get(tx, realm.realm_id, case_id)

@@ -11,7 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
@@ -38,6 +38,7 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, Handle
 
 EMAIL_CHANGE: Final = "email_change"
@@ -247,18 +248,14 @@ class EmailChanges:
         )
 
     def _sealed(self, realm: Realm, account_id: UUID, ticket_id: UUID, address: str) -> bytes:
-        place = _place(realm.realm_id, account_id, ticket_id)
+        place = payload_place(realm.realm_id, account_id, ticket_id)
         return self._keyring.seal(json.dumps({"email": address}).encode(), place)
 
 
 def opened(keyring: Keyring, ticket: Ticket) -> str:
     """The address that a change's ticket, or the ticket that takes one back, is for."""
     assert ticket.account_id is not None
-    text: str = json.loads(keyring.open(ticket.payload, _place(ticket.realm_id, ticket.account_id, ticket.ticket_id)))[
-        "email"
-    ]
+    text: str = json.loads(
+        keyring.open(ticket.payload, payload_place(ticket.realm_id, ticket.account_id, ticket.ticket_id))
+    )["email"]
     return text
-
-
-def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

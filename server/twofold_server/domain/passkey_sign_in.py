@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.hash_engine import HashEngine
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import challenges as db_challenges
 from twofold_server.db import passkeys as db_passkeys
@@ -46,6 +45,7 @@ from twofold_server.domain.new_sessions import (
 )
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, PasskeyAnswer
 
 PASSKEY: Final = "passkey"
@@ -110,7 +110,7 @@ class PasskeySignIns:
                 subject="",
                 handle_hash=handle_hash,
                 binding_hash=binding_hash,
-                payload=self._keyring.seal(payload.encode(), _place(realm.realm_id, ticket_id)),
+                payload=self._keyring.seal(payload.encode(), payload_place(realm.realm_id, None, ticket_id)),
                 create_time=now,
                 expire_time=expire_time,
                 client_id=origin.client_id,
@@ -146,7 +146,7 @@ class PasskeySignIns:
         )
         if ticket is None:
             raise TicketNotFound(field="passkey_assertion.passkey_token")
-        payload = json.loads(self._keyring.open(ticket.payload, _place(realm.realm_id, ticket.ticket_id)))
+        payload = json.loads(self._keyring.open(ticket.payload, payload_place(realm.realm_id, None, ticket.ticket_id)))
         found = await self._read(realm, answer, origin)
         bucket = choose_bucket(
             realm, is_known_device(origin, found.device_generation), [budget_of(found, passkey.KIND)], now
@@ -223,7 +223,3 @@ class PasskeySignIns:
             network=origin.client.network,
             hour=hour_of(self._clock()),
         )
-
-
-def _place(realm_id: str, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, "", str(ticket_id))

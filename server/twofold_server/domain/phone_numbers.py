@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import short_codes, tokens
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
@@ -28,6 +27,7 @@ from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.text_messages import TextMessages
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, PhoneNumber, ShortCode
 
 PHONE_NUMBER: Final = "phone_number"
@@ -99,7 +99,8 @@ class PhoneNumbers:
             handle_hash=handle_hash,
             binding_hash=None,
             payload=self._keyring.seal(
-                json.dumps({"number": number.text}).encode(), _place(realm.realm_id, session.account_id, ticket_id)
+                json.dumps({"number": number.text}).encode(),
+                payload_place(realm.realm_id, session.account_id, ticket_id),
             ),
             create_time=now,
             expire_time=expire_time,
@@ -147,7 +148,9 @@ class PhoneNumbers:
         )
         if ticket is None:
             raise TicketNotFound(field="phone_number_token")
-        payload = self._keyring.open(ticket.payload, _place(realm.realm_id, session.account_id, ticket.ticket_id))
+        payload = self._keyring.open(
+            ticket.payload, payload_place(realm.realm_id, session.account_id, ticket.ticket_id)
+        )
         number = PhoneNumber.parse(json.loads(payload)["number"])
         macs = self._keyring.code_macs(ticket.ticket_id, PHONE_NUMBER, number.text, code.digits)
         async with transaction(self._pool) as tx:
@@ -213,7 +216,3 @@ class PhoneNumbers:
             if delivery.reason is not None:
                 metadata["delivery_reason"] = delivery.reason.value.upper()
         return ResendTooSoon(retry_after=max(1.0, (until - now) / timedelta(seconds=1)), metadata=metadata)
-
-
-def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

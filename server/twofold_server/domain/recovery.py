@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.blocklist import Advice
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import events as db_events
@@ -35,6 +35,7 @@ from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, Handle, NewPassword, RealmId
 
 PASSWORD_RESET: Final = "password_reset"
@@ -120,7 +121,7 @@ class PasswordResets:
             subject=subject_of(self._keyring, realm, PASSWORD_RESET, email, known_id),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(kept).encode(), ticket_place(realm.realm_id, None, ticket_id)),
+            payload=self._keyring.seal(json.dumps(kept).encode(), payload_place(realm.realm_id, None, ticket_id)),
             create_time=now,
             expire_time=expire_time,
         )
@@ -160,7 +161,7 @@ class PasswordResets:
         if ticket is None:
             raise TicketNotFound(field="reset_token")
         realm = await self._realms.get(RealmId(ticket.realm_id))
-        kept = json.loads(self._keyring.open(ticket.payload, ticket_place(realm.realm_id, None, ticket.ticket_id)))
+        kept = json.loads(self._keyring.open(ticket.payload, payload_place(realm.realm_id, None, ticket.ticket_id)))
         account = (
             await db_accounts.get(self._pool, realm.realm_id, UUID(kept["account_id"])) if kept["account_id"] else None
         )
@@ -278,8 +279,3 @@ async def count_recovery(pool: Pool, realm: Realm, origin: Origin, now: datetime
 def subject_of(keyring: Keyring, realm: Realm, purpose: str, email: EmailAddress, device_id: UUID | None) -> str:
     """What the slots of a link are counted by: the address, or a known device of its account, which has its own."""
     return keyring.identifier_mac(realm.realm_id, f"{purpose}:{email.key}:{device_id or ''}").hex()
-
-
-def ticket_place(realm_id: str, account_id: UUID | None, ticket_id: UUID) -> Place:
-    """Where a ticket's payload is sealed for."""
-    return Place("tickets", "payload", realm_id, str(account_id or ""), str(ticket_id))

@@ -33,13 +33,13 @@ from twofold_server.domain.errors import (
     TwofoldError,
 )
 from twofold_server.domain.factors import SLOT, sms_code
-from twofold_server.domain.factors.kinds import sent_place
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Judge, judge_first_code, judge_first_sent_code
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.recovery_effect import RECOVERY, RecoveryEffects
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SessionTokens
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.two_factor_recovery import demand_standing
 from twofold_server.domain.values import Handle, RealmId, ShortCode
 
@@ -103,7 +103,7 @@ class RecoveryCodes:
     def _judge(self, realm: Realm, step: Step, code: ShortCode) -> Judge:
         """How the code is judged: one that went to another number than the account's own, or to none, is wrong."""
         if step.sent_id is not None and step.sent_payload is not None and step.number is not None:
-            place = sent_place(realm.realm_id, step.account_id, step.sent_id)
+            place = payload_place(realm.realm_id, step.account_id, step.sent_id)
             destination = json.loads(self._keyring.open(step.sent_payload, place))["destination"]
             if destination == open_number(self._keyring, realm.realm_id, step.account_id, step.number):
                 macs = self._keyring.code_macs(step.sent_id, sms_code.KIND, destination, code.digits)

@@ -24,8 +24,8 @@ from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.errors import TicketNotFound
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.recovery import ticket_place
 from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, RealmId
 
 RECOVERY: Final = "recovery"
@@ -55,7 +55,7 @@ class RecoveryEffects:
         if not wait:
             await self._take_off(tx, realm, step.account_id, origin.client_id, origin.personal, now)
             return now
-        place = ticket_place(realm.realm_id, step.account_id, step.ticket_id)
+        place = payload_place(realm.realm_id, step.account_id, step.ticket_id)
         kept = json.loads(self._keyring.open(step.payload, place))
         kept |= {"client_id": origin.client_id, "personal": origin.personal}
         sealed = self._keyring.seal(json.dumps(kept).encode(), place)
@@ -108,7 +108,7 @@ class RecoveryEffects:
 
     async def _carry_out(self, pending: Pending) -> None:
         realm, now = await self._realms.get(RealmId(pending.realm_id)), self._clock()
-        place = ticket_place(realm.realm_id, pending.account_id, pending.ticket_id)
+        place = payload_place(realm.realm_id, pending.account_id, pending.ticket_id)
         kept = json.loads(self._keyring.open(pending.payload, place))
         async with transaction(self._pool) as tx:
             if not await db_recovery.take(tx, realm.realm_id, pending.ticket_id, now):

@@ -13,13 +13,14 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import pairing_codes
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import reenrollments as db_reenrollments
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection
 from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.errors import InvalidCode, RecoveryNeedsSupport
 from twofold_server.domain.realms import Realm
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import SupportCode
 
 REENROLLMENT: Final = "reenrollment"
@@ -30,7 +31,7 @@ async def owe(tx: Connection, keyring: Keyring, realm: Realm, account_id: UUID, 
     # Typed, perhaps read out: written like a pairing code, and as long.
     code, ticket_id = pairing_codes.new_code(), uuid7()
     expire_time = now + realm.settings.reenrollment_lifetime
-    place = Place("tickets", "payload", realm.realm_id, str(account_id), str(ticket_id))
+    place = payload_place(realm.realm_id, account_id, ticket_id)
     await db_tickets.put_single(
         tx,
         NewTicket(

@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.blocklist import Advice
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import events as db_events
@@ -36,6 +35,7 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import DisplayName, EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
 
 ACTIVATION: Final = "activation"
@@ -119,7 +119,7 @@ class SignUps:
             subject=self._subject(realm, email),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(claim).encode(), activation_place(realm.realm_id, ticket_id)),
+            payload=self._keyring.seal(json.dumps(claim).encode(), payload_place(realm.realm_id, None, ticket_id)),
             create_time=now,
             expire_time=expire_time,
             client_id=origin.client_id,
@@ -318,7 +318,7 @@ class SignUps:
 
     def _claim(self, ticket: Ticket) -> dict[str, Any]:
         claim: dict[str, Any] = json.loads(
-            self._keyring.open(ticket.payload, activation_place(ticket.realm_id, ticket.ticket_id))
+            self._keyring.open(ticket.payload, payload_place(ticket.realm_id, None, ticket.ticket_id))
         )
         return claim
 
@@ -326,8 +326,3 @@ class SignUps:
 def activation_subject(keyring: Keyring, realm: Realm, email: EmailAddress) -> str:
     """What a claim's slots are counted by: not the address itself, which may be no customer's."""
     return keyring.identifier_mac(realm.realm_id, f"activation:{email.key}").hex()
-
-
-def activation_place(realm_id: str, ticket_id: UUID) -> Place:
-    """Where a claim is sealed for."""
-    return Place("tickets", "payload", realm_id, "", str(ticket_id))

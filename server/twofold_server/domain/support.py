@@ -27,7 +27,8 @@ from twofold_server.domain.masking import mask_email, mask_phone
 from twofold_server.domain.messages import MessageKind, Messages, address_mac
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sign_up import ACTIVATION, activation_place, activation_subject
+from twofold_server.domain.sign_up import ACTIVATION, activation_subject
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, PhoneNumber, Reason
 
 
@@ -177,7 +178,7 @@ class Support:
             if not revived:
                 raise SignUpNotFound
             for found in revived:
-                place = activation_place(realm.realm_id, found.ticket_id)
+                place = payload_place(realm.realm_id, None, found.ticket_id)
                 claim = json.loads(self._keyring.open(found.payload, place))
                 await db_outbox.insert(
                     tx,

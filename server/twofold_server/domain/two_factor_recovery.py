@@ -35,11 +35,12 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
-from twofold_server.domain.recovery import count_recovery, subject_of, ticket_place
+from twofold_server.domain.recovery import count_recovery, subject_of
 from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffects
 from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import demand_unfrozen
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, Handle, Password, RealmId
 
 LINK: Final = "recovery_link"
@@ -115,7 +116,7 @@ class TwoFactorRecoveries:
             subject=subject_of(self._keyring, realm, purpose, email, judged.device_id),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(kept).encode(), ticket_place(realm.realm_id, None, ticket_id)),
+            payload=self._keyring.seal(json.dumps(kept).encode(), payload_place(realm.realm_id, None, ticket_id)),
             create_time=now,
             expire_time=expire_time,
         )
@@ -152,7 +153,7 @@ class TwoFactorRecoveries:
         if ticket is None:
             raise TicketNotFound(field="recovery_link_token")
         realm = await self._realms.get(RealmId(ticket.realm_id))
-        kept = json.loads(self._keyring.open(ticket.payload, ticket_place(realm.realm_id, None, ticket.ticket_id)))
+        kept = json.loads(self._keyring.open(ticket.payload, payload_place(realm.realm_id, None, ticket.ticket_id)))
         account_id = UUID(kept["account_id"])
         async with transaction(self._pool) as tx:
             if not await db_tickets.spend(
@@ -186,7 +187,7 @@ class TwoFactorRecoveries:
         def ticket(
             ticket_id: UUID, purpose: str, subject: str, hash: bytes, payload: bytes, end: datetime
         ) -> NewTicket:
-            place = ticket_place(realm.realm_id, account_id, ticket_id)
+            place = payload_place(realm.realm_id, account_id, ticket_id)
             return NewTicket(
                 ticket_id=ticket_id,
                 realm_id=realm.realm_id,
