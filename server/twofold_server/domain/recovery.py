@@ -28,19 +28,17 @@ from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
 from twofold_server.domain.destinations import open_number
-from twofold_server.domain.errors import AccountLocked, ChangedMeanwhile, TicketNotFound
+from twofold_server.domain.errors import AccountLocked, TicketNotFound
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
-from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import EmailAddress, Handle, NewPassword, RealmId
 
 PASSWORD_RESET: Final = "password_reset"
-# Each time that it fails another took a slot, and there are three.
-_SLOT_TRIES: Final = 5
 # An intruder's device is a known one when it signs in again, so what it added must not depend on that alone.
 _LISTED: Final = timedelta(days=7)
 
@@ -134,10 +132,8 @@ class PasswordResets:
             expire_time=expire_time,
             params={"token": token},
         )
-        for _ in range(_SLOT_TRIES):
-            if await db_tickets.put_bounded(self._pool, ticket, mail):
-                return Asked(binding, now + realm.settings.resend_wait)
-        raise ChangedMeanwhile
+        await put_in_slot(self._pool, ticket, mail)
+        return Asked(binding, now + realm.settings.resend_wait)
 
     async def reset(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, binding: Handle, new: NewPassword, origin: Origin

@@ -25,7 +25,6 @@ from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
-    ChangedMeanwhile,
     InvalidCredentials,
     ResendTooSoon,
     SignUpClosed,
@@ -35,12 +34,10 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
-from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import DisplayName, EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
 
 ACTIVATION: Final = "activation"
-# Each time that it fails another took a slot, and there are three.
-_SLOT_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +131,8 @@ class SignUps:
             params={"name": display_name.text, "token": token},
         )
         resend_time = now + realm.settings.resend_wait
-        for _ in range(_SLOT_TRIES):
-            if await db_tickets.put_bounded(
-                self._pool, ticket, mail, self._wait_key(realm, email, binding_hash), resend_time
-            ):
-                return SignedUp(binding, resend_time, advice)
-        raise ChangedMeanwhile
+        await put_in_slot(self._pool, ticket, mail, self._wait_key(realm, email, binding_hash), resend_time)
+        return SignedUp(binding, resend_time, advice)
 
     async def resend(self, realm: Realm, email: EmailAddress, binding: Handle, origin: Origin) -> datetime:
         """Mail the link of a claim again, and tell when the next one becomes possible. Raises ResendTooSoon.

@@ -28,7 +28,6 @@ from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
 from twofold_server.domain.errors import (
     AccountLocked,
-    ChangedMeanwhile,
     RecoveryNeedsSupport,
     TicketNotFound,
 )
@@ -40,11 +39,10 @@ from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffe
 from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import demand_unfrozen
-from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import EmailAddress, Handle, Password, RealmId
 
 LINK: Final = "recovery_link"
-_SLOT_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +127,8 @@ class TwoFactorRecoveries:
             expire_time=expire_time,
             params={"token": token},
         )
-        for _ in range(_SLOT_TRIES):
-            if await db_tickets.put_bounded(self._pool, ticket, mail):
-                return Begun(binding, expire_time)
-        raise ChangedMeanwhile
+        await put_in_slot(self._pool, ticket, mail)
+        return Begun(binding, expire_time)
 
     async def confirm(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, binding: Handle, origin: Origin
