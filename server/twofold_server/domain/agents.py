@@ -15,7 +15,6 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db import accounts as db_accounts
 from twofold_server.db import events as db_events
 from twofold_server.db import support as db_support
 from twofold_server.db import tickets as db_tickets
@@ -23,7 +22,8 @@ from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.support import AgentRow
 from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.attempts import count_call
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import AgentNotEligible, SessionEnded, SupportLimitReached
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, RealmRefused, Realms
 from twofold_server.domain.sessions import ActiveSession
@@ -174,16 +174,7 @@ class Agents:
             raise AgentRefused("There is no such agent.")
         async with transaction(self._pool) as tx:
             await db_support.set_state(tx, SUPPORT_REALM, found[0].account_id, "locked", now)
-            await db_accounts.raise_epoch(
-                tx,
-                SUPPORT_REALM,
-                found[0].account_id,
-                second_factor=None,
-                keep_device=None,
-                revocation_id=uuid7(),
-                revocation_expire=now + REVOCATION_LIFE,
-                now=now,
-            )
+            await raise_epoch(tx, SUPPORT_REALM, found[0].account_id, now)
             await self._record(tx, found[0].account_id, "account_locked", now)
 
     async def restore(self, email: EmailAddress) -> None:

@@ -8,10 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db import accounts as db_accounts
 from twofold_server.db import cases as db_cases
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
@@ -33,9 +30,10 @@ from twofold_server.domain.case_records import (
     state_of,
     wait_end,
 )
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import Told, number_macs, number_place
 from twofold_server.domain.email_changes import UNDO
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import AddressTaken, CaseNotFound, CaseNotReady
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm
@@ -112,15 +110,12 @@ class CaseExecution:
                 told = await self._correct_email(tx, realm, subject, EmailAddress.parse(case.value), told, now)
             case _:
                 await self._correct_phone(tx, realm, subject, PhoneNumber.parse(case.value), now)
-        await db_accounts.raise_epoch(
+        await raise_epoch(
             tx,
             realm.realm_id,
             subject.account_id,
+            now,
             second_factor=False if row.action == "reset_two_factor" else None,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
         )
         code, expire_time = "", None
         if row.action == "reset_two_factor":

@@ -24,9 +24,10 @@ from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import Ticket
 from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import UNKNOWN, Budget, Origin, budget_of, demand_network, hour_of, refusal
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import Told
 from twofold_server.domain.email_changes import UNDO, opened
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import (
     ChangedMeanwhile,
     EmailInUse,
@@ -188,7 +189,7 @@ class EmailUndos:
         assert ticket.account_id is not None
         before = EmailAddress.parse(opened(self._keyring, ticket))
         told = await self._log.destinations(tx, realm, ticket.account_id)
-        await self._end_all(tx, realm, ticket, now)
+        await raise_epoch(tx, realm.realm_id, ticket.account_id, now)
         await db_email_changes.set_email(
             tx,
             realm.realm_id,
@@ -225,7 +226,7 @@ class EmailUndos:
             until = await db_email_changes.frozen_until(tx, realm.realm_id, ticket.account_id)
             return Undone(restored=False, frozen_until=until)
         # Devices stay known: among strangers alone, whom the holder of the link can count out, the owner would be too.
-        await self._end_all(tx, realm, ticket, now, keep_devices=True)
+        await raise_epoch(tx, realm.realm_id, ticket.account_id, now, keep_devices=True)
         told = await self._log.destinations(tx, realm, ticket.account_id)
         await self._record(tx, realm, ticket, origin, "changes_frozen", MessageKind.CHANGES_FROZEN, told)
         return Undone(restored=False, frozen_until=until)
@@ -249,22 +250,6 @@ class EmailUndos:
         if account is None or account.state != "active":
             raise TicketNotFound(field="undo_token")
         return account
-
-    async def _end_all(
-        self, tx: Connection, realm: Realm, ticket: Ticket, now: datetime, *, keep_devices: bool = False
-    ) -> None:
-        assert ticket.account_id is not None
-        await db_accounts.raise_epoch(
-            tx,
-            realm.realm_id,
-            ticket.account_id,
-            second_factor=None,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
-            keep_devices=keep_devices,
-        )
 
     async def _record(
         self,

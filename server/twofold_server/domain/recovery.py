@@ -26,8 +26,9 @@ from twofold_server.domain.attempts import Origin, count_call, hourly_limit, is_
 from twofold_server.domain.browsers import browser_of
 from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import AccountLocked, TicketNotFound
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
@@ -207,16 +208,7 @@ class PasswordResets:
         demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)
         # Before the epoch rises, which ends the devices among them.
         added = await self._additions(tx, realm, account_id)
-        await db_accounts.raise_epoch(
-            tx,
-            realm.realm_id,
-            account_id,
-            second_factor=None,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
-        )
+        await raise_epoch(tx, realm.realm_id, account_id, now)
         await db_accounts.set_password(
             tx,
             realm.realm_id,

@@ -20,7 +20,8 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.recovery import Pending, Step
 from twofold_server.domain.attempts import Origin
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import TicketNotFound
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm, Realms
@@ -127,16 +128,7 @@ class RecoveryEffects:
         told = await self._log.destinations(tx, realm, account_id)
         await db_factors.remove_all(tx, realm.realm_id, account_id)
         await db_recovery.forget_approvers(tx, realm.realm_id, account_id)
-        await db_accounts.raise_epoch(
-            tx,
-            realm.realm_id,
-            account_id,
-            second_factor=False,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
-        )
+        await raise_epoch(tx, realm.realm_id, account_id, now, second_factor=False)
         await self._write(tx, realm, account_id, "two_factor_recovered", client_id, personal, now)
         await self._log.tell(tx, realm, account_id, MessageKind.TWO_FACTOR_RECOVERED, told=told, params=dict(personal))
 

@@ -19,6 +19,7 @@ from twofold_server.db.sessions import SessionRow
 from twofold_server.domain.callers import Caller
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import (
     ChangesFrozen,
     InvalidFields,
@@ -447,15 +448,8 @@ async def carry_over(
         raise SessionEnded
     row, token = locked
     salt = tokens.new_salt()
-    epoch = await db_accounts.raise_epoch(
-        tx,
-        session.realm_id,
-        session.account_id,
-        second_factor=second_factor,
-        keep_device=row.device_id,
-        revocation_id=uuid7(),
-        revocation_expire=now + REVOCATION_LIFE,
-        now=now,
+    epoch = await raise_epoch(
+        tx, session.realm_id, session.account_id, now, second_factor=second_factor, keep_device=row.device_id
     )
     carried = await db_sessions.prove(
         tx,
