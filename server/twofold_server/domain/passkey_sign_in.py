@@ -26,8 +26,10 @@ from twofold_server.domain.attempts import (
     attempt,
     budget_of,
     choose_bucket,
+    count_call,
     demand_network,
     hour_of,
+    hourly_limit,
     is_known_device,
     refusal,
 )
@@ -86,16 +88,10 @@ class PasskeySignIns:
         now = self._clock()
         # Each writes a row, and nobody has proven anything.
         settings = realm.settings
-        limit = (
-            settings.passkey_begins_per_network_per_hour
-            if origin.client.stated
-            else settings.passkey_begins_per_caller_per_hour
+        limit = hourly_limit(
+            origin.client, settings.passkey_begins_per_network_per_hour, settings.passkey_begins_per_caller_per_hour
         )
-        count = await db_attempts.count_network(
-            self._pool, realm.realm_id, f"passkey:{origin.client.network}", hour_of(now)
-        )
-        if count > limit:
-            raise refusal(realm, None, now)
+        await count_call(self._pool, realm.realm_id, f"passkey:{origin.client.network}", limit, now)
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()
         ticket_id = uuid7()
