@@ -9,11 +9,11 @@ from typing import Final
 from uuid import UUID
 
 from twofold_server.crypto.keyring import Keyring
+from twofold_server.db import approvers as db_approvers
 from twofold_server.db import cases as db_cases
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
 from twofold_server.db import phone_numbers as db_phone_numbers
-from twofold_server.db import support as db_support
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import EmailTaken
 from twofold_server.db.cases import CaseRow, Subject
@@ -105,7 +105,7 @@ class CaseExecution:
         match row.action:
             case "reset_two_factor":
                 await db_factors.remove_all(tx, realm.realm_id, subject.account_id)
-                await db_support.forget_unpaired(tx, realm.realm_id, subject.account_id)
+                await db_approvers.forget(tx, realm.realm_id, subject.account_id)
             case "correct_email":
                 told = await self._correct_email(tx, realm, subject, EmailAddress.parse(case.value), told, now)
             case _:

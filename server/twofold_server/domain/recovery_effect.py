@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto.keyring import Keyring, KeyringError
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import approvers as db_approvers
 from twofold_server.db import events as db_events
 from twofold_server.db import factors as db_factors
 from twofold_server.db import recovery as db_recovery
@@ -127,7 +128,7 @@ class RecoveryEffects:
         # As they are before: the mailboxes and numbers of the factors that go are told as well.
         told = await self._log.destinations(tx, realm, account_id)
         await db_factors.remove_all(tx, realm.realm_id, account_id)
-        await db_recovery.forget_approvers(tx, realm.realm_id, account_id)
+        await db_approvers.forget(tx, realm.realm_id, account_id)
         await raise_epoch(tx, realm.realm_id, account_id, now, second_factor=False)
         await self._write(tx, realm, account_id, "two_factor_recovered", client_id, personal, now)
         await self._log.tell(tx, realm, account_id, MessageKind.TWO_FACTOR_RECOVERED, told=told, params=dict(personal))
