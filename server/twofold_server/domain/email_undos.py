@@ -216,15 +216,14 @@ class EmailUndos:
     async def _freeze(self, tx: Connection, realm: Realm, ticket: Ticket, handle: Handle, origin: Origin) -> Undone:
         assert ticket.account_id is not None
         await self._spend(tx, realm, ticket, handle)
-        await self._locked(tx, realm, ticket)
+        account = await self._locked(tx, realm, ticket)
         # The link is still worth its other use.
         await db_tickets.unspend(tx, realm_id=realm.realm_id, ticket_id=ticket.ticket_id, attempt=False)
         now = self._clock()
         until = await db_email_changes.freeze(tx, realm.realm_id, ticket.account_id, ticket.expire_time, now)
         if until is None:
             # Done before: whoever keeps the link can't end the user's sessions again and again.
-            until = await db_email_changes.frozen_until(tx, realm.realm_id, ticket.account_id)
-            return Undone(restored=False, frozen_until=until)
+            return Undone(restored=False, frozen_until=account.changes_frozen_until)
         # Devices stay known: among strangers alone, whom the holder of the link can count out, the owner would be too.
         await raise_epoch(tx, realm.realm_id, ticket.account_id, now, keep_devices=True)
         told = await self._log.destinations(tx, realm, ticket.account_id)

@@ -14,7 +14,6 @@ from twofold_server.crypto import tokens
 from twofold_server.crypto.blocklist import Advice
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import events as db_events
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import recovery as db_recovery
@@ -205,7 +204,7 @@ class PasswordResets:
         if locked is None or locked.epoch != kept["epoch"]:
             raise TicketNotFound(field="reset_token")
         # The mailbox may be an intruder's, whose change of address was taken back.
-        demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)
+        demand_unfrozen(locked.changes_frozen_until, now)
         # Before the epoch rises, which ends the devices among them.
         added = await self._additions(tx, realm, account_id)
         await raise_epoch(tx, realm.realm_id, account_id, now)

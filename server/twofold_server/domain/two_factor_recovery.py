@@ -17,7 +17,6 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
@@ -228,4 +227,4 @@ async def demand_standing(
     if locked is None or locked.epoch != epoch or not locked.second_factor:
         raise TicketNotFound(field=field)
     # The mailbox may be an intruder's, whose change of address was taken back.
-    demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)
+    demand_unfrozen(locked.changes_frozen_until, now)
