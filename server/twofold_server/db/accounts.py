@@ -123,6 +123,7 @@ class LockedAccount:
     email: str
     language_code: str
     changes_frozen_until: datetime | None
+    reenroll_by: datetime | None
     hash: bytes
     failures: list[int]
     wait_until: list[datetime]
@@ -132,7 +133,7 @@ async def lock(tx: Connection, realm_id: str, account_id: UUID) -> LockedAccount
     """Lock an account and its password, in their newest versions."""
     row = await tx.fetchrow(
         """
-        SELECT a.epoch, a.state, a.second_factor, a.email, a.language_code, a.changes_frozen_until,
+        SELECT a.epoch, a.state, a.second_factor, a.email, a.language_code, a.changes_frozen_until, a.reenroll_by,
                p.hash, p.failures, p.wait_until
           FROM accounts a JOIN password_credentials p USING (account_id)
          WHERE a.account_id = $2 AND a.realm_id = $1
