@@ -27,6 +27,7 @@ from twofold_server.domain.case_records import (
     demand_other,
     demand_state,
     hold,
+    read,
     state_of,
     wait_end,
 )
@@ -34,7 +35,7 @@ from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import Told, number_macs, number_place
 from twofold_server.domain.email_changes import UNDO
 from twofold_server.domain.epochs import raise_epoch
-from twofold_server.domain.errors import AddressTaken, CaseNotFound, CaseNotReady
+from twofold_server.domain.errors import AddressTaken, CaseNotReady
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
@@ -68,14 +69,12 @@ class CaseExecution:
         """
         try:
             async with transaction(self._pool) as tx:
-                seen = await db_cases.get(tx, realm.realm_id, case_id)
-                if seen is None:
-                    raise CaseNotFound
+                seen = await read(tx, realm, case_id)
                 held = await agent.hold(tx, (seen.opener_id, seen.approver_id))
                 if seen.action == "correct_email":
                     # Before the account, as every statement locks: one in use just now would else be passed over, live.
                     await db_tickets.lock_of_account(tx, realm.realm_id, seen.account_id, UNDO)
-                row, subject = await hold(tx, realm, case_id)
+                row, subject = await hold(tx, realm, seen)
                 return await self._execute(tx, realm, agent, held, row, subject)
         except EmailTaken:
             raise AddressTaken from None
@@ -136,8 +135,7 @@ class CaseExecution:
             told=told,
             params={"name": subject.display_name, "case_action": row.action},
         )
-        done = await db_cases.get(tx, realm.realm_id, row.case_id)
-        assert done is not None
+        done = await read(tx, realm, row.case_id)
         return Executed(case_of(self._keyring, done, now), code, expire_time)
 
     async def _correct_email(

@@ -15,7 +15,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.cases import CaseRow, NewCase, Subject
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.case_records import CASE, CORRECTION, hold
+from twofold_server.domain.case_records import CASE, CORRECTION, hold, read
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import CaseNotFound, TicketNotFound
 from twofold_server.domain.messages import MessageKind
@@ -93,7 +93,7 @@ class CaseLinks:
 
     async def _hold(self, tx: Connection, realm: Realm, ticket: Ticket, field: str) -> tuple[CaseRow, Subject]:
         try:
-            return await hold(tx, realm, UUID(ticket.subject))
+            return await hold(tx, realm, await read(tx, realm, UUID(ticket.subject)))
         except CaseNotFound:
             raise TicketNotFound(field=field) from None
 

@@ -102,13 +102,18 @@ def case_place(realm_id: str, account_id: UUID, case_id: UUID) -> Place:
     return Place("cases", "payload", realm_id, str(account_id), str(case_id))
 
 
-async def hold(tx: Connection, realm: Realm, case_id: UUID) -> tuple[CaseRow, Subject]:
-    """Lock a case, its account before it, both in their newest versions. Raises CaseNotFound."""
-    seen = await db_cases.get(tx, realm.realm_id, case_id)
-    if seen is None:
+async def read(db: Connection, realm: Realm, case_id: UUID) -> CaseRow:
+    """Read a case. Raises CaseNotFound."""
+    row = await db_cases.get(db, realm.realm_id, case_id)
+    if row is None:
         raise CaseNotFound
+    return row
+
+
+async def hold(tx: Connection, realm: Realm, seen: CaseRow) -> tuple[CaseRow, Subject]:
+    """Lock a case that was read, its account before it, both in their newest versions. Raises CaseNotFound."""
     subject = await db_cases.lock_subject(tx, realm.realm_id, seen.account_id)
-    case = await db_cases.lock(tx, realm.realm_id, case_id)
+    case = await db_cases.lock(tx, realm.realm_id, seen.case_id)
     if subject is None or case is None:
         raise CaseNotFound
     return case, subject

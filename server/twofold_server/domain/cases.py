@@ -27,6 +27,7 @@ from twofold_server.domain.case_records import (
     demand_other,
     demand_state,
     hold,
+    read,
     state_of,
 )
 from twofold_server.domain.clock import Clock
@@ -35,7 +36,6 @@ from twofold_server.domain.errors import (
     AddressTaken,
     AgentNotEligible,
     CaseAlreadyOpen,
-    CaseNotFound,
     InvalidFields,
     TwoFactorNotEnrolled,
     Violation,
@@ -160,7 +160,7 @@ class Cases:
         now = self._clock()
         async with transaction(self._pool) as tx:
             own = (await agent.hold(tx))[agent.account_id]
-            row, subject = await hold(tx, realm, case_id)
+            row, subject = await hold(tx, realm, await read(tx, realm, case_id))
             if state_of(row, now) == "approved" and row.approver_id == agent.account_id:
                 return case_of(self._keyring, row, now)
             demand_state(row, now, "open")
@@ -188,7 +188,7 @@ class Cases:
         now = self._clock()
         async with transaction(self._pool) as tx:
             await agent.hold(tx)
-            row, subject = await hold(tx, realm, case_id)
+            row, subject = await hold(tx, realm, await read(tx, realm, case_id))
             if row.state != state:
                 if not await db_cases.close(tx, realm.realm_id, case_id, state=state, of=of, now=now):
                     demand_state(row, now)
@@ -214,10 +214,7 @@ class Cases:
         )
 
     async def _read(self, tx: Connection, realm: Realm, case_id: UUID) -> Case:
-        row = await db_cases.get(tx, realm.realm_id, case_id)
-        if row is None:
-            raise CaseNotFound
-        return case_of(self._keyring, row, self._clock())
+        return case_of(self._keyring, await read(tx, realm, case_id), self._clock())
 
     async def _record(
         self, tx: Connection, realm: Realm, agent: Agent, kind: str, row: CaseRow, reason: str = ""
