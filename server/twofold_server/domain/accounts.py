@@ -22,7 +22,8 @@ from twofold_server.domain.proofs import Proven, SessionProofs
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
-from twofold_server.domain.values import DisplayName, LanguageCode, NewPassword, Password, SecondFactor
+from twofold_server.domain.values import LanguageCode, NewPassword, Password, SecondFactor
+from twofold_server.domain.written_texts import DisplayName
 
 
 class Accounts:

@@ -37,7 +37,8 @@ from twofold_server.domain.factors import push
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.tickets import payload_place
-from twofold_server.domain.values import ApprovalNumber, DisplayName, Handle, RealmId
+from twofold_server.domain.values import ApprovalNumber, Handle, RealmId
+from twofold_server.domain.written_texts import DisplayName
 
 LIMIT_WINDOW: Final = timedelta(minutes=10)
 Decision = Literal["approve", "deny", "not_me"]

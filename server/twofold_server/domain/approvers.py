@@ -23,7 +23,8 @@ from twofold_server.domain.errors import ApproverInvalid, TicketNotFound
 from twofold_server.domain.factors import push
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.tickets import payload_place
-from twofold_server.domain.values import DisplayName, PairingCode, RealmId, WakeUpToken
+from twofold_server.domain.values import PairingCode, RealmId, WakeUpToken
+from twofold_server.domain.written_texts import DisplayName
 
 _PAIR: Final = "twofold-pair/1"
 

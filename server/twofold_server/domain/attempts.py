@@ -17,9 +17,9 @@ from uuid_utils.compat import uuid7
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db.pool import Pool
 from twofold_server.db.verdicts import Attempt
+from twofold_server.domain.clients import Client
 from twofold_server.domain.errors import TooManyAttempts, TwofoldError
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import Client
 
 UNKNOWN: Final = 1
 KNOWN: Final = 2

@@ -16,7 +16,8 @@ from twofold_server.db.support import AgentRow
 from twofold_server.domain.channels import channel_of, channel_of_key
 from twofold_server.domain.errors import AgentNotEligible, CaseNotFound, CaseNotOpen
 from twofold_server.domain.realms import SUPPORT_REALM, Realm
-from twofold_server.domain.values import EmailAddress, Evidence, PhoneNumber, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Evidence, Reason
 
 CASE: Final = "case"
 CORRECTION: Final = "correction"

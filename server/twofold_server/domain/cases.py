@@ -44,7 +44,8 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.text_messages import TextMessages
-from twofold_server.domain.values import EmailAddress, PhoneNumber, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Reason
 
 _BATCH: Final = 100
 _OTHERWISE: Final = "Came with another request before: a new case needs an id of its own."

@@ -49,13 +49,8 @@ from twofold_server.domain.realms import Realm
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SignedIn
 from twofold_server.domain.tickets import payload_place
-from twofold_server.domain.values import (
-    DisplayName,
-    EmailAddress,
-    FirstProof,
-    Handle,
-    PhoneNumber,
-)
+from twofold_server.domain.values import EmailAddress, FirstProof, Handle, PhoneNumber
+from twofold_server.domain.written_texts import DisplayName
 
 ENROLLMENT: Final = "enrollment"
 

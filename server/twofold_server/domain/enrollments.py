@@ -16,7 +16,8 @@ from twofold_server.domain.proofs import Proven, SessionProofs, is_proven, prove
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn
-from twofold_server.domain.values import DisplayName, EmailAddress, FirstProof, Handle, Password, PhoneNumber
+from twofold_server.domain.values import EmailAddress, FirstProof, Handle, Password, PhoneNumber
+from twofold_server.domain.written_texts import DisplayName
 
 
 class Enrollments:

@@ -29,15 +29,8 @@ from twofold_server.domain.new_sessions import details_of, finished, new_device,
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
-from twofold_server.domain.values import (
-    DisplayName,
-    EmailAddress,
-    FirstProof,
-    Handle,
-    PhoneNumber,
-    RealmId,
-    SupportCode,
-)
+from twofold_server.domain.values import EmailAddress, FirstProof, Handle, PhoneNumber, RealmId, SupportCode
+from twofold_server.domain.written_texts import DisplayName
 
 OWED_ENROLLMENT: Final = "owed_enrollment"
 _FIELD: Final = "owed_enrollment_token"

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from twofold_server.domain.values import Audience, DisplayName, LanguageCode
+from twofold_server.domain.values import Audience, LanguageCode
 from twofold_server.domain.web_origins import belongs, parse_origin, parse_rp_id
+from twofold_server.domain.written_texts import DisplayName
 
 Stored = int | bool | str | list[str]
 Value = int | bool | str | timedelta | tuple[str, ...]

@@ -21,7 +21,7 @@ from twofold_server.domain.errors import SignInHintUnavailable
 from twofold_server.domain.masking import mask_email
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import ResourceName
+from twofold_server.domain.written_texts import ResourceName
 
 # Told to nobody: the message to it has a ticket that does not exist, and the worker drops it.
 _NOBODY: Final = "nobody@example.org"

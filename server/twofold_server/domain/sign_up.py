@@ -35,7 +35,8 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
 from twofold_server.domain.tickets import payload_place, put_in_slot
-from twofold_server.domain.values import DisplayName, EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
+from twofold_server.domain.values import EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
+from twofold_server.domain.written_texts import DisplayName
 
 ACTIVATION: Final = "activation"
 

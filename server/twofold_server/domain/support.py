@@ -27,7 +27,8 @@ from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.sign_up import ACTIVATION, activation_subject
 from twofold_server.domain.tickets import payload_place
-from twofold_server.domain.values import EmailAddress, PhoneNumber, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Reason
 
 
 @dataclass(frozen=True, slots=True)
