@@ -21,12 +21,12 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.support import AgentRow
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.attempts import count_call
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import AgentNotEligible, SessionEnded, SupportLimitReached
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, RealmRefused, Realms
-from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.sign_up import ACTIVATION, activation_subject
 from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress

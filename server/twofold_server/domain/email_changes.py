@@ -21,6 +21,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
+from twofold_server.domain.active_sessions import ActiveSession, CarriedOver, carry_over
 from twofold_server.domain.agents import demand_no_agent
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
@@ -37,7 +38,7 @@ from twofold_server.domain.masking import mask_email
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
+from twofold_server.domain.sessions import SessionTokens, SignedIn
 from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, Handle
 

@@ -18,6 +18,7 @@ from twofold_server.db.factors import FactorRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.verdicts import Verdict
 from twofold_server.domain import reenrollments
+from twofold_server.domain.active_sessions import demand_unfrozen
 from twofold_server.domain.attempts import KNOWN, Origin, attempt, budget_of, choose_bucket, demand_network, hour_of
 from twofold_server.domain.challenges import challenge_place, demand_code_open
 from twofold_server.domain.clock import Clock
@@ -28,7 +29,7 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
+from twofold_server.domain.sessions import SessionTokens
 from twofold_server.domain.values import EmailAddress, FirstProof, Handle, PhoneNumber, RealmId, SupportCode
 from twofold_server.domain.written_texts import DisplayName
 

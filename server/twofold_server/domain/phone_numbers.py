@@ -16,6 +16,7 @@ from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Delivery, delivery_of_ticket
@@ -25,7 +26,6 @@ from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, PhoneNumber, ShortCode

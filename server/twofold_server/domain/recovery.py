@@ -21,6 +21,7 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
+from twofold_server.domain.active_sessions import demand_unfrozen
 from twofold_server.domain.attempts import Origin, count_call, hourly_limit, is_known_device
 from twofold_server.domain.browsers import browser_of
 from twofold_server.domain.captcha import Captchas, Pressure
@@ -34,7 +35,7 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
+from twofold_server.domain.sessions import SessionTokens
 from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import EmailAddress, Handle, NewPassword, RealmId
 

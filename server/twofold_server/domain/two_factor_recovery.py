@@ -21,6 +21,7 @@ from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.active_sessions import demand_unfrozen
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.clock import Clock
@@ -37,7 +38,6 @@ from twofold_server.domain.recovery import count_recovery, subject_of
 from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffects
 from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import demand_unfrozen
 from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import EmailAddress, Handle, Password, RealmId
 
