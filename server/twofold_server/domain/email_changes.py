@@ -13,10 +13,10 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import change_tickets as db_change_tickets
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
 from twofold_server.db import outbox as db_outbox
-from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
@@ -116,10 +116,8 @@ class EmailChanges:
         )
         wait = realm.settings.resend_wait
         async with transaction(self._pool) as tx:
-            if not await db_phone_numbers.put_ticket(tx, ticket, None, now - wait):
-                standing = await db_phone_numbers.standing_ticket(
-                    tx, realm.realm_id, EMAIL_CHANGE, str(session.account_id)
-                )
+            if not await db_change_tickets.put(tx, ticket, None, now - wait):
+                standing = await db_change_tickets.standing(tx, realm.realm_id, EMAIL_CHANGE, str(session.account_id))
                 left = standing[1] + wait - now if standing is not None else timedelta()
                 raise ResendTooSoon(retry_after=max(1.0, left.total_seconds()))
             await db_outbox.insert(tx, mail)

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import short_codes, tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import change_tickets as db_change_tickets
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
@@ -124,7 +125,7 @@ class PhoneNumbers:
         )
         code_mac = self._keyring.code_mac(ticket_id, PHONE_NUMBER, number.text, code)
         async with transaction(self._pool) as tx:
-            if not await db_phone_numbers.put_ticket(tx, ticket, code_mac, now - realm.settings.resend_wait):
+            if not await db_change_tickets.put(tx, ticket, code_mac, now - realm.settings.resend_wait):
                 raise await self._too_soon(tx, realm, session, now)
             delivery = await self._text_messages.admit(tx, realm, row, number)
         return Begun(token, expire_time, mask_phone(number), delivery)
@@ -204,7 +205,7 @@ class PhoneNumbers:
         )
 
     async def _too_soon(self, tx: Connection, realm: Realm, session: ActiveSession, now: datetime) -> ResendTooSoon:
-        standing = await db_phone_numbers.standing_ticket(tx, realm.realm_id, PHONE_NUMBER, str(session.account_id))
+        standing = await db_change_tickets.standing(tx, realm.realm_id, PHONE_NUMBER, str(session.account_id))
         if standing is None:
             return ResendTooSoon(retry_after=1.0)
         ticket_id, create_time, expire_time, attempts = standing
