@@ -28,6 +28,7 @@ from twofold_server.domain.case_records import (
     demand_state,
     hold,
     read,
+    record,
     state_of,
     wait_end,
 )
@@ -119,14 +120,7 @@ class CaseExecution:
         code, expire_time = "", None
         if row.action == "reset_two_factor":
             code, expire_time = await reenrollments.owe(tx, self._keyring, realm, subject.account_id, now)
-        await agent.record(
-            tx,
-            realm,
-            "case_executed",
-            now,
-            account_id=subject.account_id,
-            details={"case_id": str(row.case_id), "action": row.action},
-        )
+        await record(tx, realm, agent, "case_executed", row, now)
         await self._log.tell(
             tx,
             realm,

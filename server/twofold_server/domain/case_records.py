@@ -10,9 +10,10 @@ from uuid import UUID
 
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import cases as db_cases
-from twofold_server.db.cases import CaseRow, Subject
+from twofold_server.db.cases import CaseRow, NewCase, Subject
 from twofold_server.db.pool import Connection
 from twofold_server.db.support import AgentRow
+from twofold_server.domain.agents import Agent
 from twofold_server.domain.channels import channel_of, channel_of_key
 from twofold_server.domain.errors import AgentNotEligible, CaseNotFound, CaseNotOpen
 from twofold_server.domain.realms import SUPPORT_REALM, Realm
@@ -118,6 +119,21 @@ async def hold(tx: Connection, realm: Realm, seen: CaseRow) -> tuple[CaseRow, Su
     if subject is None or case is None:
         raise CaseNotFound
     return case, subject
+
+
+async def record(
+    tx: Connection, realm: Realm, agent: Agent, kind: str, case: CaseRow | NewCase, now: datetime, reason: str = ""
+) -> None:
+    """Write an event of what an agent does with a case; a reason is erased with the account."""
+    await agent.record(
+        tx,
+        realm,
+        kind,
+        now,
+        account_id=case.account_id,
+        details={"case_id": str(case.case_id), "action": case.action},
+        reason=reason,
+    )
 
 
 def demand_state(row: CaseRow, now: datetime, *states: State) -> None:

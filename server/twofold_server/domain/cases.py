@@ -13,7 +13,7 @@ from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import cases as db_cases
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db import support as db_support
-from twofold_server.db.cases import CaseRow, NewCase, RequestTaken, Subject
+from twofold_server.db.cases import NewCase, RequestTaken, Subject
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.domain.agents import APPRENTICESHIP, Agent
 from twofold_server.domain.case_links import new_link, tell, token_of
@@ -28,6 +28,7 @@ from twofold_server.domain.case_records import (
     demand_state,
     hold,
     read,
+    record,
     state_of,
 )
 from twofold_server.domain.clock import Clock
@@ -139,15 +140,7 @@ class Cases:
         )
         await db_cases.insert(tx, case)
         token = await new_link(tx, self._keyring, case, CASE, case_id)
-        await agent.record(
-            tx,
-            realm,
-            "case_opened",
-            now,
-            account_id=subject.account_id,
-            details={"case_id": str(case_id), "action": change.action},
-            reason=request.reason.text,
-        )
+        await record(tx, realm, agent, "case_opened", case, now, request.reason.text)
         await tell(self._log, tx, realm, subject, MessageKind.CASE_OPENED, case, token)
         if change.value is not None:
             await self._ask_for_confirmation(tx, realm, subject, case, change.value)
@@ -171,7 +164,7 @@ class Cases:
             if own.create_time > now - APPRENTICESHIP:
                 raise AgentNotEligible(metadata={"why": "TOO_NEW"})
             await db_cases.approve(tx, realm.realm_id, case_id, agent.account_id, realm.settings.support_wait, now)
-            await self._record(tx, realm, agent, "case_approved", row)
+            await record(tx, realm, agent, "case_approved", row, now)
             await tell(
                 self._log, tx, realm, subject, MessageKind.CASE_APPROVED, row, await token_of(tx, self._keyring, row)
             )
@@ -193,7 +186,7 @@ class Cases:
             if row.state != state:
                 if not await db_cases.close(tx, realm.realm_id, case_id, state=state, of=of, now=now):
                     demand_state(row, now)
-                await self._record(tx, realm, agent, f"case_{state}", row, reason)
+                await record(tx, realm, agent, f"case_{state}", row, now, reason)
                 await tell(self._log, tx, realm, subject, MessageKind.CASE_CLOSED, row)
             return await self._read(tx, realm, case_id)
 
@@ -216,19 +209,6 @@ class Cases:
 
     async def _read(self, tx: Connection, realm: Realm, case_id: UUID) -> Case:
         return case_of(self._keyring, await read(tx, realm, case_id), self._clock())
-
-    async def _record(
-        self, tx: Connection, realm: Realm, agent: Agent, kind: str, row: CaseRow, reason: str = ""
-    ) -> None:
-        await agent.record(
-            tx,
-            realm,
-            kind,
-            self._clock(),
-            account_id=row.account_id,
-            details={"case_id": str(row.case_id), "action": row.action},
-            reason=reason,
-        )
 
     async def _ask_for_confirmation(
         self, tx: Connection, realm: Realm, subject: Subject, case: NewCase, value: EmailAddress | PhoneNumber
