@@ -168,37 +168,33 @@ class Agents:
 
     async def end(self, email: EmailAddress) -> None:
         """Lock an agent's account, which ends its sessions at once. Raises AgentRefused."""
-        now = self._clock()
-        found = await db_support.find(self._pool, SUPPORT_REALM, email_key=email.key)
-        if not found:
-            raise AgentRefused("There is no such agent.")
-        async with transaction(self._pool) as tx:
-            await db_support.set_state(tx, SUPPORT_REALM, found[0].account_id, "locked", now)
-            await raise_epoch(tx, SUPPORT_REALM, found[0].account_id, now)
-            await self._record(tx, found[0].account_id, "account_locked", now)
+        await self._set_state(email, "locked", "account_locked")
 
     async def restore(self, email: EmailAddress) -> None:
         """Let an agent who was ended or locked sign in again. Raises AgentRefused."""
+        await self._set_state(email, "active", "account_unlocked")
+
+    async def _set_state(self, email: EmailAddress, state: str, event: str) -> None:
         now = self._clock()
         found = await db_support.find(self._pool, SUPPORT_REALM, email_key=email.key)
         if not found:
             raise AgentRefused("There is no such agent.")
+        account_id = found[0].account_id
         async with transaction(self._pool) as tx:
-            await db_support.set_state(tx, SUPPORT_REALM, found[0].account_id, "active", now)
-            await self._record(tx, found[0].account_id, "account_unlocked", now)
-
-    async def _record(self, tx: Connection, account_id: UUID, kind: str, now: datetime) -> None:
-        await db_events.write(
-            tx,
-            event_id=uuid7(),
-            realm_id=SUPPORT_REALM,
-            account_id=account_id,
-            kind=kind,
-            client_id="operator",
-            now=now,
-            details={},
-            personal=None,
-        )
+            await db_support.set_state(tx, SUPPORT_REALM, account_id, state, now)
+            if state == "locked":
+                await raise_epoch(tx, SUPPORT_REALM, account_id, now)
+            await db_events.write(
+                tx,
+                event_id=uuid7(),
+                realm_id=SUPPORT_REALM,
+                account_id=account_id,
+                kind=event,
+                client_id="operator",
+                now=now,
+                details={},
+                personal=None,
+            )
 
     async def realm(self) -> Realm:
         """The realm of agents, made where there is none."""
