@@ -22,11 +22,11 @@ from twofold_server.crypto.access_tokens import AccessClaims
 from twofold_server.db import callers as caller_rows
 from twofold_server.db.pool import Pool
 from twofold_server.db.sessions import SessionRow
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.callers import Caller, Callers
 from twofold_server.domain.checked_tokens import CheckedToken
 from twofold_server.domain.errors import ApproverInvalid, SessionInvalid
 from twofold_server.domain.realms import Realms
-from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.values import RealmId
 from twofold_server.rpc.boundary import Boundary
 from twofold_server.rpc.call import Call

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.quick import Quick
-from tests.integration.requests_that_succeed import begun, challenged
+from tests.integration.request_parts import begun, challenged
 from twofold.v1 import account_pb2, session_pb2, two_factor_pb2
 
 LONG = "x" * 10_000

@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.service import Service, User
-from twofold import Approver, Client
+from twofold import Approver, Client, TwofoldError
 from twofold.v1 import sign_in_pb2, two_factor_pb2
 
 PUSH = two_factor_pb2.PushChallenge(place="Brno, Czechia")
@@ -124,3 +126,18 @@ async def asked(service: Service, user: User, phone: Approver) -> tuple[Any, str
     started = await ask(service, found)
     (request,) = await shown(phone)
     return found, started.number, request.request_id
+
+
+async def state(service: Service, found: sign_in_pb2.SecondFactorChallenge) -> int:
+    """How an approval stands, as the waiting front end is told at once."""
+    stream = waiting(service, found)
+    message: two_factor_pb2.WatchChallengeResponse = await stream.read()
+    stream.cancel()
+    return message.state
+
+
+async def rejected(call: object, expected: str) -> None:
+    """Demand that a call of the reference client fails for a reason."""
+    with pytest.raises(TwofoldError) as failed:
+        await call  # type: ignore[misc]
+    assert failed.value.reason == expected, failed.value

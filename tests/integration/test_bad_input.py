@@ -16,7 +16,7 @@ import pytest
 from dev.postgres import Server
 from tests.conftest import Clock
 from tests.integration.quick import Quick, add_caller, bearer, quick_server
-from tests.integration.requests_that_succeed import begun, challenged
+from tests.integration.request_parts import begun, challenged
 from tests.service import PASSWORD, User, fields, reason, refused, retry_after
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto import otp

@@ -16,7 +16,7 @@ from dev.postgres import Server
 from tests.conftest import Clock
 from tests.integration.boundary_setup import METHODS
 from tests.integration.quick import Quick, add_caller, bearer, new_database, quick_server, send
-from tests.integration.requests_that_succeed import challenged
+from tests.integration.request_parts import challenged
 from tests.service import PASSWORD, Metadata, User, details, reason, refused
 from twofold.v1 import access_pb2, account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.domain.callers import Role

@@ -14,8 +14,8 @@ from tests.integration.captchas import challenge, cheap, guess, solve, solved, u
 from tests.service import Service, details, fields, reason, refused
 from twofold.v1 import account_pb2, recovery_pb2, sign_in_pb2
 from twofold_server.domain.attempts import Origin
+from twofold_server.domain.clients import Client
 from twofold_server.domain.errors import CaptchaInvalid
-from twofold_server.domain.values import Client
 from twofold_server.jobs import Retention
 
 

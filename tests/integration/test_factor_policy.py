@@ -16,7 +16,8 @@ from tests.service import Service, User, refused
 from twofold import Approver
 from twofold.v1 import sign_in_pb2, two_factor_pb2
 from twofold_server.domain.factors import NAME
-from twofold_server.domain.realm_settings import FACTOR_KINDS, RealmSettings, SettingRefused
+from twofold_server.domain.realm_settings import FACTOR_KINDS, RealmSettings
+from twofold_server.domain.setting_forms import SettingRefused
 
 EMAIL, SMS = WAYS
 ORIGIN = "https://shop.example"

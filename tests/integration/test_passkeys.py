@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from grpc.aio import AioRpcError
+
 from tests.authenticator import Authenticator, lying
-from tests.service import Service, User, refused
+from tests.service import Service, User, reason, refused, retry_after
 from twofold.v1 import account_pb2, sign_in_pb2, two_factor_pb2
 
 ORIGIN = "https://shop.example"
@@ -207,3 +210,20 @@ async def test_a_realm_without_a_domain_has_no_passkeys(service: Service) -> Non
         await enrol(service, user, Authenticator(ORIGIN))
     with refused("FACTOR_KIND_UNAVAILABLE"):
         await begun(service)
+
+
+async def test_a_network_begins_so_many_sign_ins_an_hour(service: Service) -> None:
+    """More are refused until the hour is over, and RetryInfo tells when that is."""
+    await service.app.pool.execute(
+        """UPDATE realms SET settings = '{"passkey_rp_id": "shop.example", "passkey_begins_per_network_per_hour": 2}'"""
+    )
+    now = service.clock()
+    service.clock.advance((now.replace(minute=50, second=0, microsecond=0) - now).total_seconds() % 3600 + 3600)
+    for _ in range(2):
+        await begun(service)
+    with pytest.raises(AioRpcError) as raised:
+        await begun(service)
+    assert reason(raised.value) == "TOO_MANY_ATTEMPTS"
+    assert 0 < retry_after(raised.value) <= 600
+    service.clock.advance(600)
+    await begun(service)

@@ -10,8 +10,9 @@ from tests.conftest import Clock
 from twofold_server.db import realms as rows
 from twofold_server.db.pool import Pool, open_pool
 from twofold_server.domain.errors import RealmNotFound
-from twofold_server.domain.realm_settings import PRESETS, RealmSettings, docs, parse, show
+from twofold_server.domain.realm_settings import PRESETS, RealmSettings, docs, parse
 from twofold_server.domain.realms import RealmRefused, Realms
+from twofold_server.domain.setting_forms import show
 from twofold_server.domain.values import RealmId
 
 DEFAULT = RealmId("default")

@@ -21,7 +21,7 @@ from tests.conftest import Clock
 from tests.integration import recoveries
 from tests.integration.desk import link_in_mail, open_desk
 from tests.integration.quick import Quick, add_caller, bearer, quick_server
-from tests.integration.requests_that_succeed import begun, challenged
+from tests.integration.request_parts import begun, challenged
 from tests.integration.secret_forms import Secrets, digests_in, ids_in, keyless
 from tests.integration.test_owed_enrollments import finish, finish_request
 from tests.integration.test_phone_numbers import wrong

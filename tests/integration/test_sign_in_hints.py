@@ -20,7 +20,8 @@ from tests.integration.statements import log_statements
 from tests.service import Service, reason, refused, retry_after
 from twofold.v1 import recovery_pb2, sign_in_pb2
 from twofold_server.domain.resources import ResourceRefused, Resources
-from twofold_server.domain.values import EmailAddress, RealmId, ResourceName
+from twofold_server.domain.values import EmailAddress, RealmId
+from twofold_server.domain.written_texts import ResourceName
 
 REALM = RealmId("default")
 See = Callable[[Callable[[], Awaitable[Any]]], Awaitable[tuple[int, dict[str, int]]]]

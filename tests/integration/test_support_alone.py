@@ -21,7 +21,8 @@ from twofold_server.domain.agents import Agent
 from twofold_server.domain.callers import Role
 from twofold_server.domain.errors import SessionEnded
 from twofold_server.domain.realms import RealmRefused
-from twofold_server.domain.values import EmailAddress, RealmId, Reason
+from twofold_server.domain.values import EmailAddress, RealmId
+from twofold_server.domain.written_texts import Reason
 
 NUMBER = "+420605987654"
 

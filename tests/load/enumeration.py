@@ -39,7 +39,8 @@ from twofold_server.db.migrate import migrate
 from twofold_server.domain.clock import system_clock
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realms
-from twofold_server.domain.values import RealmId, ResourceName
+from twofold_server.domain.values import RealmId
+from twofold_server.domain.written_texts import ResourceName
 
 CALLS: Final = 5000
 LIMIT: Final = 0.55

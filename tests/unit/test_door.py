@@ -9,9 +9,10 @@ from twofold.v1 import account_pb2, session_pb2, sign_in_pb2, two_factor_pb2
 from twofold_server.crypto import backup_codes, tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.domain.callers import Caller, Grant, Role
+from twofold_server.domain.clients import Client
 from twofold_server.domain.errors import InvalidFields, SessionInvalid
 from twofold_server.domain.paging import Page, Pages
-from twofold_server.domain.values import BackupCode, Client, RealmId, TotpCode
+from twofold_server.domain.values import BackupCode, RealmId, TotpCode
 from twofold_server.rpc.call import Call, ClientRule
 from twofold_server.rpc.door import reading
 

@@ -9,22 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twofold_server.crypto import backup_codes, tokens
-from twofold_server.domain import values
+from twofold_server.domain import clients
+from twofold_server.domain.clients import network_of, parse_ip_address
 from twofold_server.domain.values import (
     Audience,
     BackupCode,
-    DisplayName,
     EmailAddress,
     Handle,
     LanguageCode,
     NewPassword,
     Password,
     TotpCode,
-    network_of,
     parse_id,
-    parse_ip_address,
     parse_realm_id,
 )
+from twofold_server.domain.written_texts import DisplayName
 
 PARSERS: dict[str, Callable[[str], Any]] = {
     "realm_id": parse_realm_id,
@@ -330,7 +329,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_a_client_that_was_not_stated_has_a_network_of_its_callers() -> None:
     """The defaults of Client believe nothing."""
-    client = values.Client(network="caller:x")
+    client = clients.Client(network="caller:x")
     assert not client.stated
     assert client.device is None
     assert client.ip_address == ""

@@ -12,9 +12,10 @@ from twofold_server.db.pool import open_pool
 from twofold_server.delivery.texts import LANGUAGES, TextRefused, catalogue, check_override
 from twofold_server.domain.clock import system_clock
 from twofold_server.domain.errors import RealmNotFound
-from twofold_server.domain.realm_settings import docs, show
+from twofold_server.domain.realm_settings import docs
 from twofold_server.domain.realm_texts import RealmTexts
 from twofold_server.domain.realms import Realm, RealmRefused, Realms
+from twofold_server.domain.setting_forms import show
 from twofold_server.domain.values import RealmId
 
 commands = typer.Typer(help="Realms: populations of accounts that know nothing of each other.", no_args_is_help=True)

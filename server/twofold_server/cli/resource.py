@@ -9,7 +9,8 @@ from twofold_server.cli.common import fail, read_settings, run
 from twofold_server.db.pool import open_pool
 from twofold_server.domain.clock import system_clock
 from twofold_server.domain.resources import ResourceRefused, Resources
-from twofold_server.domain.values import EmailAddress, ResourceName, parse_realm_id
+from twofold_server.domain.values import EmailAddress, parse_realm_id
+from twofold_server.domain.written_texts import ResourceName
 
 commands = typer.Typer(help="Resources: what accounts own elsewhere, known by name.", no_args_is_help=True)
 

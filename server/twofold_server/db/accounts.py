@@ -122,6 +122,8 @@ class LockedAccount:
     second_factor: bool
     email: str
     language_code: str
+    changes_frozen_until: datetime | None
+    reenroll_by: datetime | None
     hash: bytes
     failures: list[int]
     wait_until: list[datetime]
@@ -131,7 +133,8 @@ async def lock(tx: Connection, realm_id: str, account_id: UUID) -> LockedAccount
     """Lock an account and its password, in their newest versions."""
     row = await tx.fetchrow(
         """
-        SELECT a.epoch, a.state, a.second_factor, a.email, a.language_code, p.hash, p.failures, p.wait_until
+        SELECT a.epoch, a.state, a.second_factor, a.email, a.language_code, a.changes_frozen_until, a.reenroll_by,
+               p.hash, p.failures, p.wait_until
           FROM accounts a JOIN password_credentials p USING (account_id)
          WHERE a.account_id = $2 AND a.realm_id = $1
            FOR NO KEY UPDATE OF a, p

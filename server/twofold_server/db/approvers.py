@@ -194,3 +194,8 @@ async def to_wake(db: Connection, realm_id: str, account_id: UUID) -> list[tuple
         account_id,
     )
     return [(row["approver_id"], row["wake_up_token"]) for row in rows]
+
+
+async def forget(tx: Connection, realm_id: str, account_id: UUID) -> None:
+    """Unpair every phone of a locked account, one whose enrolment was not finished included."""
+    await tx.execute("DELETE FROM approvers WHERE account_id = $2 AND realm_id = $1", realm_id, account_id)

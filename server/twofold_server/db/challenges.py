@@ -37,6 +37,8 @@ class Challenge:
     backup_set_id: UUID | None
     backup_codes_left: bool
     set_through: str | None
+    changes_frozen_until: datetime | None
+    reenroll_by: datetime | None
     device_id: UUID | None
     device_generation: int | None
     device_salt: bytes | None
@@ -72,7 +74,7 @@ async def read(
                c.set_id AS backup_set_id,
                EXISTS (
                    SELECT FROM backup_codes l WHERE l.account_id = a.account_id AND l.spent_time IS NULL
-               ) AS backup_codes_left, p.set_through,
+               ) AS backup_codes_left, p.set_through, a.changes_frozen_until, a.reenroll_by,
                d.device_id, d.generation AS device_generation, d.salt AS device_salt, coalesce(n.failures, 0) AS network_failures,
                s.ticket_id AS sent_id, s.payload AS sent_payload, s.answer AS sent_answer, v.factor_id AS sent_factor_id
           FROM tickets k

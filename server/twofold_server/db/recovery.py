@@ -228,11 +228,6 @@ async def step(
     return Step(**row) if row is not None else None
 
 
-async def forget_approvers(tx: Connection, realm_id: str, account_id: UUID) -> None:
-    """Unpair every phone of a locked account, one whose enrolment was not finished included."""
-    await tx.execute("DELETE FROM approvers WHERE account_id = $2 AND realm_id = $1", realm_id, account_id)
-
-
 async def hold(tx: Connection, realm_id: str, ticket_id: UUID, payload: bytes, effective_time: datetime) -> None:
     """Make a recovery that this very transaction spent one that waits for its time; its token opens nothing any more."""
     await tx.execute(

@@ -15,14 +15,6 @@ async def owe(tx: Connection, realm_id: str, account_id: UUID, until: datetime) 
     )
 
 
-async def owed_until(db: Connection, realm_id: str, account_id: UUID) -> datetime | None:
-    """Until when the code of an account is good that owes it; None of one that does not."""
-    until: datetime | None = await db.fetchval(
-        "SELECT reenroll_by FROM accounts WHERE account_id = $2 AND realm_id = $1", realm_id, account_id
-    )
-    return until
-
-
 async def settle(tx: Connection, realm_id: str, account_id: UUID, purpose: str, now: datetime) -> None:
     """Write that a locked account owes it no more, and spend the code."""
     await tx.execute(

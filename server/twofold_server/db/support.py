@@ -172,8 +172,3 @@ async def account_exists(db: Connection, realm_id: str, email_key: str) -> bool:
         "SELECT EXISTS (SELECT FROM accounts WHERE realm_id = $1 AND email_key = $2)", realm_id, email_key
     )
     return found
-
-
-async def forget_unpaired(tx: Connection, realm_id: str, account_id: UUID) -> None:
-    """Let go of phones that a locked account has paired and not enrolled yet; those enrolled go with their factors."""
-    await tx.execute("DELETE FROM approvers WHERE account_id = $2 AND realm_id = $1", realm_id, account_id)

@@ -90,25 +90,20 @@ class Letters:
         Raises NotWorthSending, PermanentFailure, UnknownKey (this worker lacks the key yet) or jinja2.TemplateError.
         """
         kind, payload = self._open(message)
-        template, link, to = kind.value, "", payload.to
-        if kind in _PATHS:
-            token = await self._live_token(message, payload)
-            owner = None
-            if kind in _IF_TAKEN:
-                owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
-            if owner is not None:
-                # To the address as the owner wrote it: another spelling may lead to another mailbox.
-                template, to = _IF_TAKEN[kind], owner
-            else:
-                link = self._link(realm, _PATHS[kind], token)
-            if kind in _TO_OWNERS:
-                to = await self._owner(message, payload)
-            if kind is MessageKind.TWO_FACTOR_RECOVERY and not await recovery.second_factor(
-                self._db, message.realm_id, EmailAddress.parse(payload.to).key
-            ):
-                template, link = NOTHING_TO_RECOVER, ""
-        elif kind in _CANCELLABLE:
-            link = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
+        template, to = kind.value, payload.to
+        link = await self._link(message, realm, kind, payload)
+        if kind in _IF_TAKEN or kind in _TO_OWNERS:
+            owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
+            if owner is None and kind in _TO_OWNERS:
+                raise NotWorthSending("superseded", "no account of this address")
+            # To the address as its owner wrote it: another spelling may lead to another mailbox.
+            to = owner or to
+            if owner is not None and kind in _IF_TAKEN:
+                template, link = _IF_TAKEN[kind], ""
+        if kind is MessageKind.TWO_FACTOR_RECOVERY and not await recovery.second_factor(
+            self._db, message.realm_id, EmailAddress.parse(payload.to).key
+        ):
+            template, link = NOTHING_TO_RECOVER, ""
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         return self._mail(message, realm, payload, kind, template, link, to, own)
@@ -119,10 +114,7 @@ class Letters:
         await self._demand_live_code(message, kind)
         own = await self._texts(realm.realm_id) if self._texts is not None else {}
         values = self._values(message, realm, payload, kind)
-        if kind in _CANCELLABLE:
-            values["link"] = self._link(realm, _CANCEL_PATH, payload.params.get("token", ""))
-        if kind in _PATHS:
-            values["link"] = self._link(realm, _PATHS[kind], await self._live_token(message, payload))
+        values["link"] = await self._link(message, realm, kind, payload)
         text = self._templates.render_sms(
             kind.value,
             _languages(payload, realm),
@@ -166,13 +158,6 @@ class Letters:
         ):
             raise NotWorthSending("superseded", "its ticket is spent or replaced")
 
-    async def _owner(self, message: Claimed, payload: Payload) -> str:
-        """The address as its owner wrote it: another spelling may lead to another mailbox."""
-        owner = await outbox.account_email(self._db, message.realm_id, EmailAddress.parse(payload.to).key)
-        if owner is None:
-            raise NotWorthSending("superseded", "no account of this address")
-        return owner
-
     async def _live_token(self, message: Claimed, payload: Payload) -> str:
         token = payload.params.get("token", "")
         handle_hash = tokens.token_hash(token)
@@ -186,7 +171,14 @@ class Letters:
             raise NotWorthSending("superseded", "its ticket is spent, replaced or was never made")
         return token
 
-    def _link(self, realm: Realm, path: str, token: str) -> str:
+    async def _link(self, message: Claimed, realm: Realm, kind: MessageKind, payload: Payload) -> str:
+        """The link of a message whose kind has one, empty of another. Raises NotWorthSending."""
+        if kind in _CANCELLABLE:
+            path, token = _CANCEL_PATH, payload.params.get("token", "")
+        elif kind in _PATHS:
+            path, token = _PATHS[kind], await self._live_token(message, payload)
+        else:
+            return ""
         # From the realm's settings alone: a host that a caller sent would carry the token there (CVE-2023-49097).
         return f"{realm.settings.link_base_url.rstrip('/')}{path}?{urlencode({'token': token})}"
 

@@ -12,6 +12,7 @@ from twofold_server.db import events as db_events
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.events import SignInRow
 from twofold_server.db.pool import Connection, Pool
+from twofold_server.domain.active_sessions import ActiveSession, CarriedOver, carry_over
 from twofold_server.domain.agents import demand_no_agent
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
@@ -21,8 +22,9 @@ from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.proofs import Proven, SessionProofs
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
-from twofold_server.domain.values import DisplayName, LanguageCode, NewPassword, Password, SecondFactor
+from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.values import LanguageCode, NewPassword, Password, SecondFactor
+from twofold_server.domain.written_texts import DisplayName
 
 
 class Accounts:

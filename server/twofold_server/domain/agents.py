@@ -15,20 +15,20 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db import accounts as db_accounts
-from twofold_server.db import attempts as db_attempts
 from twofold_server.db import events as db_events
 from twofold_server.db import support as db_support
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.support import AgentRow
 from twofold_server.db.tickets import NewTicket
-from twofold_server.domain.attempts import hour_of
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.active_sessions import ActiveSession
+from twofold_server.domain.attempts import count_call
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import AgentNotEligible, SessionEnded, SupportLimitReached
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, RealmRefused, Realms
-from twofold_server.domain.sessions import ActiveSession
-from twofold_server.domain.sign_up import ACTIVATION, activation_place, activation_subject
+from twofold_server.domain.sign_up import ACTIVATION, activation_subject
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress
 
 APPRENTICESHIP: Final = timedelta(hours=24)
@@ -73,11 +73,8 @@ class Agent:
 
     async def count_look_up(self, pool: Pool, realms: Realms, now: datetime) -> None:
         """Count a look-up, in a commit of its own, before anything is looked at. Raises SupportLimitReached."""
-        hour = hour_of(now)
         limit = (await realms.get(SUPPORT_REALM)).settings.support_lookups_per_hour
-        counted = await db_attempts.count_network(pool, SUPPORT_REALM, f"agent {self.account_id}", hour)
-        if counted > limit:
-            raise SupportLimitReached(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
+        await count_call(pool, SUPPORT_REALM, f"agent {self.account_id}", limit, now, SupportLimitReached)
 
     async def record(
         self,
@@ -162,7 +159,7 @@ class Agents:
                 handle_hash=handle_hash,
                 # Of no device: a password chosen with the token is the one way.
                 binding_hash=tokens.new_secret_token()[1],
-                payload=self._keyring.seal(json.dumps(claim).encode(), activation_place(realm.realm_id, ticket_id)),
+                payload=self._keyring.seal(json.dumps(claim).encode(), payload_place(realm.realm_id, None, ticket_id)),
                 create_time=now,
                 expire_time=expire_time,
             ),
@@ -171,46 +168,33 @@ class Agents:
 
     async def end(self, email: EmailAddress) -> None:
         """Lock an agent's account, which ends its sessions at once. Raises AgentRefused."""
-        now = self._clock()
-        found = await db_support.find(self._pool, SUPPORT_REALM, email_key=email.key)
-        if not found:
-            raise AgentRefused("There is no such agent.")
-        async with transaction(self._pool) as tx:
-            await db_support.set_state(tx, SUPPORT_REALM, found[0].account_id, "locked", now)
-            await db_accounts.raise_epoch(
-                tx,
-                SUPPORT_REALM,
-                found[0].account_id,
-                second_factor=None,
-                keep_device=None,
-                revocation_id=uuid7(),
-                revocation_expire=now + REVOCATION_LIFE,
-                now=now,
-            )
-            await self._record(tx, found[0].account_id, "account_locked", now)
+        await self._set_state(email, "locked", "account_locked")
 
     async def restore(self, email: EmailAddress) -> None:
         """Let an agent who was ended or locked sign in again. Raises AgentRefused."""
+        await self._set_state(email, "active", "account_unlocked")
+
+    async def _set_state(self, email: EmailAddress, state: str, event: str) -> None:
         now = self._clock()
         found = await db_support.find(self._pool, SUPPORT_REALM, email_key=email.key)
         if not found:
             raise AgentRefused("There is no such agent.")
+        account_id = found[0].account_id
         async with transaction(self._pool) as tx:
-            await db_support.set_state(tx, SUPPORT_REALM, found[0].account_id, "active", now)
-            await self._record(tx, found[0].account_id, "account_unlocked", now)
-
-    async def _record(self, tx: Connection, account_id: UUID, kind: str, now: datetime) -> None:
-        await db_events.write(
-            tx,
-            event_id=uuid7(),
-            realm_id=SUPPORT_REALM,
-            account_id=account_id,
-            kind=kind,
-            client_id="operator",
-            now=now,
-            details={},
-            personal=None,
-        )
+            await db_support.set_state(tx, SUPPORT_REALM, account_id, state, now)
+            if state == "locked":
+                await raise_epoch(tx, SUPPORT_REALM, account_id, now)
+            await db_events.write(
+                tx,
+                event_id=uuid7(),
+                realm_id=SUPPORT_REALM,
+                account_id=account_id,
+                kind=event,
+                client_id="operator",
+                now=now,
+                details={},
+                personal=None,
+            )
 
     async def realm(self) -> Realm:
         """The realm of agents, made where there is none."""

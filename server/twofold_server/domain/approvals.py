@@ -11,7 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import approvals as db_approvals
 from twofold_server.db import approvers as db_approvers
 from twofold_server.db import challenges as db_challenges
@@ -36,7 +36,9 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.factors import push
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.values import ApprovalNumber, DisplayName, Handle, RealmId
+from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.values import ApprovalNumber, Handle, RealmId
+from twofold_server.domain.written_texts import DisplayName
 
 LIMIT_WINDOW: Final = timedelta(minutes=10)
 Decision = Literal["approve", "deny", "not_me"]
@@ -119,7 +121,7 @@ class Approvals:
                 handle_hash=tokens.new_secret_token()[1],
                 code_mac=code_mac,
                 payload=self._keyring.seal(
-                    json.dumps(shown).encode(), _place(realm.realm_id, found.account_id, request_id)
+                    json.dumps(shown).encode(), payload_place(realm.realm_id, found.account_id, request_id)
                 ),
                 create_time=now,
                 expire_time=expire_time,
@@ -196,7 +198,7 @@ class Approvals:
 
     def open(self, row: RequestRow) -> Request:
         """What a phone is shown of a request."""
-        shown = json.loads(self._keyring.open(row.payload, _place(row.realm_id, row.account_id, row.request_id)))
+        shown = json.loads(self._keyring.open(row.payload, payload_place(row.realm_id, row.account_id, row.request_id)))
         return Request(
             row.request_id,
             shown["realm_name"],
@@ -240,7 +242,7 @@ class Approvals:
                 raise TicketNotFound(field="challenge_token")
             return session[0].ip_address, session[0].user_agent
         payload = json.loads(
-            self._keyring.open(found.payload, _place(found.realm_id, found.account_id, found.ticket_id))
+            self._keyring.open(found.payload, payload_place(found.realm_id, found.account_id, found.ticket_id))
         )
         return payload["ip_address"], payload["user_agent"]
 
@@ -268,7 +270,3 @@ def state_of(row: RequestRow | None, now: datetime) -> State:
     if row.spent:
         return "withdrawn"
     return "open" if row.expire_time > now else "expired"
-
-
-def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

@@ -22,7 +22,9 @@ from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import ApproverInvalid, TicketNotFound
 from twofold_server.domain.factors import push
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.values import DisplayName, PairingCode, RealmId, WakeUpToken
+from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.values import PairingCode, RealmId, WakeUpToken
+from twofold_server.domain.written_texts import DisplayName
 
 _PAIR: Final = "twofold-pair/1"
 
@@ -102,7 +104,7 @@ class Approvers:
                 subject=str(enrollment.ticket_id),
                 handle_hash=code_hash,
                 binding_hash=None,
-                payload=self._keyring.seal(b"{}", _pairing_place(realm.realm_id, enrollment.account_id, ticket_id)),
+                payload=self._keyring.seal(b"{}", payload_place(realm.realm_id, enrollment.account_id, ticket_id)),
                 create_time=enrollment.create_time,
                 expire_time=enrollment.expire_time,
                 account_id=enrollment.account_id,
@@ -164,7 +166,3 @@ def wake_up_place(realm_id: str, account_id: UUID, approver_id: UUID) -> Place:
 def still(approver: ActiveApprover, living: dict[UUID, int]) -> bool:
     """Whether a phone that proved itself before is still what it was: paired, and its account unchanged."""
     return living.get(approver.approver_id) == approver.epoch
-
-
-def _pairing_place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

@@ -14,10 +14,12 @@ from typing import Any, Final, Protocol
 
 from uuid_utils.compat import uuid7
 
+from twofold_server.db import attempts as db_attempts
+from twofold_server.db.pool import Pool
 from twofold_server.db.verdicts import Attempt
-from twofold_server.domain.errors import TooManyAttempts
+from twofold_server.domain.clients import Client
+from twofold_server.domain.errors import TooManyAttempts, TwofoldError
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import Client
 
 UNKNOWN: Final = 1
 KNOWN: Final = 2
@@ -97,6 +99,12 @@ def budget_of(found: Counted, kind: str) -> Budget | None:
     return Budget(found.budget_failures[number], found.budget_wait_until[number])
 
 
+def is_known_device(origin: Origin, generation: int | None) -> bool:
+    """Whether the device that a call names is the one that was found, by a token of now or of just before."""
+    device = origin.client.device
+    return device is not None and generation is not None and generation - 1 <= device.generation <= generation
+
+
 def choose_bucket(realm: Realm, known_device: bool, budgets: Sequence[Budget | None], now: datetime) -> int:
     """The bucket that an attempt draws on: a known device's own, while each budget that it needs is open there.
 
@@ -131,9 +139,32 @@ def demand_network(realm: Realm, client: Client, failures: int, now: datetime) -
 
     Failures alone are counted, and known devices are never asked.
     """
-    limit = realm.settings.network_failures_per_hour if client.stated else realm.settings.caller_failures_per_hour
+    settings = realm.settings
+    limit = hourly_limit(client, settings.network_failures_per_hour, settings.caller_failures_per_hour)
     if failures >= limit:
-        raise TooManyAttempts(retry_after=(hour_of(now) + timedelta(hours=1) - now).total_seconds())
+        raise TooManyAttempts(retry_after=_left_of_hour(now))
+
+
+async def count_call(
+    pool: Pool, realm_id: str, counted_as: str, limit: int, now: datetime, refused: type[TwofoldError] = TooManyAttempts
+) -> int:
+    """Count a call of which `limit` are answered in an hour, in a commit of its own, before anything else is done.
+
+    How many there were this hour, this one included. Raises `refused` over the limit.
+    """
+    counted = await db_attempts.count_network(pool, realm_id, counted_as, hour_of(now))
+    if counted > limit:
+        raise refused(retry_after=_left_of_hour(now))
+    return counted
+
+
+def hourly_limit(client: Client, of_network: int, of_caller: int) -> int:
+    """The limit that holds for a client: its network's, or its caller's, where that may not state its client."""
+    return of_network if client.stated else of_caller
+
+
+def _left_of_hour(now: datetime) -> float:
+    return (hour_of(now) + timedelta(hours=1) - now).total_seconds()
 
 
 def attempt(realm: Realm, origin: Origin, bucket: int, now: datetime, details: dict[str, Any]) -> Attempt:

@@ -8,15 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db import accounts as db_accounts
+from twofold_server.db import approvers as db_approvers
 from twofold_server.db import cases as db_cases
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
 from twofold_server.db import phone_numbers as db_phone_numbers
-from twofold_server.db import support as db_support
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import EmailTaken
 from twofold_server.db.cases import CaseRow, Subject
@@ -30,13 +27,16 @@ from twofold_server.domain.case_records import (
     demand_other,
     demand_state,
     hold,
+    read,
+    record,
     state_of,
     wait_end,
 )
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import Told, number_macs, number_place
 from twofold_server.domain.email_changes import UNDO
-from twofold_server.domain.errors import AddressTaken, CaseNotFound, CaseNotReady
+from twofold_server.domain.epochs import raise_epoch
+from twofold_server.domain.errors import AddressTaken, CaseNotReady
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
@@ -70,14 +70,12 @@ class CaseExecution:
         """
         try:
             async with transaction(self._pool) as tx:
-                seen = await db_cases.get(tx, realm.realm_id, case_id)
-                if seen is None:
-                    raise CaseNotFound
+                seen = await read(tx, realm, case_id)
                 held = await agent.hold(tx, (seen.opener_id, seen.approver_id))
                 if seen.action == "correct_email":
                     # Before the account, as every statement locks: one in use just now would else be passed over, live.
                     await db_tickets.lock_of_account(tx, realm.realm_id, seen.account_id, UNDO)
-                row, subject = await hold(tx, realm, case_id)
+                row, subject = await hold(tx, realm, seen)
                 return await self._execute(tx, realm, agent, held, row, subject)
         except EmailTaken:
             raise AddressTaken from None
@@ -107,32 +105,22 @@ class CaseExecution:
         match row.action:
             case "reset_two_factor":
                 await db_factors.remove_all(tx, realm.realm_id, subject.account_id)
-                await db_support.forget_unpaired(tx, realm.realm_id, subject.account_id)
+                await db_approvers.forget(tx, realm.realm_id, subject.account_id)
             case "correct_email":
                 told = await self._correct_email(tx, realm, subject, EmailAddress.parse(case.value), told, now)
             case _:
                 await self._correct_phone(tx, realm, subject, PhoneNumber.parse(case.value), now)
-        await db_accounts.raise_epoch(
+        await raise_epoch(
             tx,
             realm.realm_id,
             subject.account_id,
+            now,
             second_factor=False if row.action == "reset_two_factor" else None,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
         )
         code, expire_time = "", None
         if row.action == "reset_two_factor":
             code, expire_time = await reenrollments.owe(tx, self._keyring, realm, subject.account_id, now)
-        await agent.record(
-            tx,
-            realm,
-            "case_executed",
-            now,
-            account_id=subject.account_id,
-            details={"case_id": str(row.case_id), "action": row.action},
-        )
+        await record(tx, realm, agent, "case_executed", row, now)
         await self._log.tell(
             tx,
             realm,
@@ -141,8 +129,7 @@ class CaseExecution:
             told=told,
             params={"name": subject.display_name, "case_action": row.action},
         )
-        done = await db_cases.get(tx, realm.realm_id, row.case_id)
-        assert done is not None
+        done = await read(tx, realm, row.case_id)
         return Executed(case_of(self._keyring, done, now), code, expire_time)
 
     async def _correct_email(

@@ -15,12 +15,13 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.cases import CaseRow, NewCase, Subject
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.case_records import CASE, CORRECTION, hold, link_place
+from twofold_server.domain.case_records import CASE, CORRECTION, hold, read
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import CaseNotFound, TicketNotFound
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, RealmId
 
 
@@ -92,7 +93,7 @@ class CaseLinks:
 
     async def _hold(self, tx: Connection, realm: Realm, ticket: Ticket, field: str) -> tuple[CaseRow, Subject]:
         try:
-            return await hold(tx, realm, UUID(ticket.subject))
+            return await hold(tx, realm, await read(tx, realm, UUID(ticket.subject)))
         except CaseNotFound:
             raise TicketNotFound(field=field) from None
 
@@ -111,7 +112,7 @@ async def new_link(tx: Connection, keyring: Keyring, case: NewCase, purpose: str
             subject=str(case.case_id),
             handle_hash=handle_hash,
             binding_hash=None,
-            payload=keyring.seal(payload, link_place(case.realm_id, case.account_id, ticket_id)),
+            payload=keyring.seal(payload, payload_place(case.realm_id, case.account_id, ticket_id)),
             create_time=case.create_time,
             expire_time=case.expire_time,
             account_id=case.account_id,
@@ -125,7 +126,7 @@ async def token_of(tx: Connection, keyring: Keyring, row: CaseRow) -> str:
     payload = await db_tickets.payload_of(tx, row.realm_id, row.case_id)
     if payload is None:
         return ""
-    place = link_place(row.realm_id, row.account_id, row.case_id)
+    place = payload_place(row.realm_id, row.account_id, row.case_id)
     token: str = json.loads(keyring.open(payload, place))["token"]
     return token
 

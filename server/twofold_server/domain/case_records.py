@@ -10,13 +10,15 @@ from uuid import UUID
 
 from twofold_server.crypto.keyring import Keyring, Place
 from twofold_server.db import cases as db_cases
-from twofold_server.db.cases import CaseRow, Subject
+from twofold_server.db.cases import CaseRow, NewCase, Subject
 from twofold_server.db.pool import Connection
 from twofold_server.db.support import AgentRow
+from twofold_server.domain.agents import Agent
 from twofold_server.domain.channels import channel_of, channel_of_key
 from twofold_server.domain.errors import AgentNotEligible, CaseNotFound, CaseNotOpen
 from twofold_server.domain.realms import SUPPORT_REALM, Realm
-from twofold_server.domain.values import EmailAddress, Evidence, PhoneNumber, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Evidence, Reason
 
 CASE: Final = "case"
 CORRECTION: Final = "correction"
@@ -102,21 +104,36 @@ def case_place(realm_id: str, account_id: UUID, case_id: UUID) -> Place:
     return Place("cases", "payload", realm_id, str(account_id), str(case_id))
 
 
-def link_place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    """Where the ticket of a case's link is sealed for."""
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))
-
-
-async def hold(tx: Connection, realm: Realm, case_id: UUID) -> tuple[CaseRow, Subject]:
-    """Lock a case, its account before it, both in their newest versions. Raises CaseNotFound."""
-    seen = await db_cases.get(tx, realm.realm_id, case_id)
-    if seen is None:
+async def read(db: Connection, realm: Realm, case_id: UUID) -> CaseRow:
+    """Read a case. Raises CaseNotFound."""
+    row = await db_cases.get(db, realm.realm_id, case_id)
+    if row is None:
         raise CaseNotFound
+    return row
+
+
+async def hold(tx: Connection, realm: Realm, seen: CaseRow) -> tuple[CaseRow, Subject]:
+    """Lock a case that was read, its account before it, both in their newest versions. Raises CaseNotFound."""
     subject = await db_cases.lock_subject(tx, realm.realm_id, seen.account_id)
-    case = await db_cases.lock(tx, realm.realm_id, case_id)
+    case = await db_cases.lock(tx, realm.realm_id, seen.case_id)
     if subject is None or case is None:
         raise CaseNotFound
     return case, subject
+
+
+async def record(
+    tx: Connection, realm: Realm, agent: Agent, kind: str, case: CaseRow | NewCase, now: datetime, reason: str = ""
+) -> None:
+    """Write an event of what an agent does with a case; a reason is erased with the account."""
+    await agent.record(
+        tx,
+        realm,
+        kind,
+        now,
+        account_id=case.account_id,
+        details={"case_id": str(case.case_id), "action": case.action},
+        reason=reason,
+    )
 
 
 def demand_state(row: CaseRow, now: datetime, *states: State) -> None:

@@ -13,7 +13,7 @@ from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import cases as db_cases
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db import support as db_support
-from twofold_server.db.cases import CaseRow, NewCase, RequestTaken, Subject
+from twofold_server.db.cases import NewCase, RequestTaken, Subject
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.domain.agents import APPRENTICESHIP, Agent
 from twofold_server.domain.case_links import new_link, tell, token_of
@@ -27,6 +27,8 @@ from twofold_server.domain.case_records import (
     demand_other,
     demand_state,
     hold,
+    read,
+    record,
     state_of,
 )
 from twofold_server.domain.clock import Clock
@@ -35,7 +37,6 @@ from twofold_server.domain.errors import (
     AddressTaken,
     AgentNotEligible,
     CaseAlreadyOpen,
-    CaseNotFound,
     InvalidFields,
     TwoFactorNotEnrolled,
     Violation,
@@ -44,7 +45,8 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
 from twofold_server.domain.text_messages import TextMessages
-from twofold_server.domain.values import EmailAddress, PhoneNumber, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Reason
 
 _BATCH: Final = 100
 _OTHERWISE: Final = "Came with another request before: a new case needs an id of its own."
@@ -138,15 +140,7 @@ class Cases:
         )
         await db_cases.insert(tx, case)
         token = await new_link(tx, self._keyring, case, CASE, case_id)
-        await agent.record(
-            tx,
-            realm,
-            "case_opened",
-            now,
-            account_id=subject.account_id,
-            details={"case_id": str(case_id), "action": change.action},
-            reason=request.reason.text,
-        )
+        await record(tx, realm, agent, "case_opened", case, now, request.reason.text)
         await tell(self._log, tx, realm, subject, MessageKind.CASE_OPENED, case, token)
         if change.value is not None:
             await self._ask_for_confirmation(tx, realm, subject, case, change.value)
@@ -160,7 +154,7 @@ class Cases:
         now = self._clock()
         async with transaction(self._pool) as tx:
             own = (await agent.hold(tx))[agent.account_id]
-            row, subject = await hold(tx, realm, case_id)
+            row, subject = await hold(tx, realm, await read(tx, realm, case_id))
             if state_of(row, now) == "approved" and row.approver_id == agent.account_id:
                 return case_of(self._keyring, row, now)
             demand_state(row, now, "open")
@@ -170,7 +164,7 @@ class Cases:
             if own.create_time > now - APPRENTICESHIP:
                 raise AgentNotEligible(metadata={"why": "TOO_NEW"})
             await db_cases.approve(tx, realm.realm_id, case_id, agent.account_id, realm.settings.support_wait, now)
-            await self._record(tx, realm, agent, "case_approved", row)
+            await record(tx, realm, agent, "case_approved", row, now)
             await tell(
                 self._log, tx, realm, subject, MessageKind.CASE_APPROVED, row, await token_of(tx, self._keyring, row)
             )
@@ -188,11 +182,11 @@ class Cases:
         now = self._clock()
         async with transaction(self._pool) as tx:
             await agent.hold(tx)
-            row, subject = await hold(tx, realm, case_id)
+            row, subject = await hold(tx, realm, await read(tx, realm, case_id))
             if row.state != state:
                 if not await db_cases.close(tx, realm.realm_id, case_id, state=state, of=of, now=now):
                     demand_state(row, now)
-                await self._record(tx, realm, agent, f"case_{state}", row, reason)
+                await record(tx, realm, agent, f"case_{state}", row, now, reason)
                 await tell(self._log, tx, realm, subject, MessageKind.CASE_CLOSED, row)
             return await self._read(tx, realm, case_id)
 
@@ -214,23 +208,7 @@ class Cases:
         )
 
     async def _read(self, tx: Connection, realm: Realm, case_id: UUID) -> Case:
-        row = await db_cases.get(tx, realm.realm_id, case_id)
-        if row is None:
-            raise CaseNotFound
-        return case_of(self._keyring, row, self._clock())
-
-    async def _record(
-        self, tx: Connection, realm: Realm, agent: Agent, kind: str, row: CaseRow, reason: str = ""
-    ) -> None:
-        await agent.record(
-            tx,
-            realm,
-            kind,
-            self._clock(),
-            account_id=row.account_id,
-            details={"case_id": str(row.case_id), "action": row.action},
-            reason=reason,
-        )
+        return case_of(self._keyring, await read(tx, realm, case_id), self._clock())
 
     async def _ask_for_confirmation(
         self, tx: Connection, realm: Realm, subject: Subject, case: NewCase, value: EmailAddress | PhoneNumber

@@ -36,12 +36,13 @@ from twofold_server.domain.errors import (
     TwoFactorNotEnrolled,
 )
 from twofold_server.domain.factors import SLOT, Factors, backup_codes, email_code, passkey, sms_code
-from twofold_server.domain.factors.kinds import Sent, secret_place, sent_place
+from twofold_server.domain.factors.kinds import Sent, secret_place
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import BackupCode, Handle, RealmId, SecondFactor
 
 CHALLENGE: Final = "challenge"
@@ -267,7 +268,7 @@ def sent_of(keyring: Keyring, found: db_challenges.Challenge) -> Sent | None:
     """What was sent for a challenge and still waits; None if nothing does."""
     if found.sent_id is None or found.sent_payload is None:
         return None
-    payload = keyring.open(found.sent_payload, sent_place(found.realm_id, found.account_id, found.sent_id))
+    payload = keyring.open(found.sent_payload, payload_place(found.realm_id, found.account_id, found.sent_id))
     return Sent(found.sent_id, json.loads(payload), found.sent_answer, found.sent_factor_id)
 
 
@@ -301,4 +302,4 @@ def code_refusal(realm: Realm, found: Counted, kind: str, bucket: int, now: date
 
 def challenge_place(realm_id: str, account_id: UUID | None, ticket_id: UUID) -> Place:
     """Where a challenge's payload is sealed for."""
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))
+    return payload_place(realm_id, account_id, ticket_id)

@@ -9,9 +9,9 @@ from uuid_utils.compat import uuid7
 from twofold_server.db import devices as db_devices
 from twofold_server.db.devices import DeviceRow
 from twofold_server.db.pool import Pool
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import DeviceNotFound
-from twofold_server.domain.sessions import ActiveSession
 
 
 class Devices:

@@ -11,16 +11,17 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import change_tickets as db_change_tickets
 from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import factors as db_factors
 from twofold_server.db import outbox as db_outbox
-from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
+from twofold_server.domain.active_sessions import ActiveSession, CarriedOver, carry_over
 from twofold_server.domain.agents import demand_no_agent
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
@@ -37,7 +38,8 @@ from twofold_server.domain.masking import mask_email
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
+from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, Handle
 
 EMAIL_CHANGE: Final = "email_change"
@@ -114,10 +116,8 @@ class EmailChanges:
         )
         wait = realm.settings.resend_wait
         async with transaction(self._pool) as tx:
-            if not await db_phone_numbers.put_ticket(tx, ticket, None, now - wait):
-                standing = await db_phone_numbers.standing_ticket(
-                    tx, realm.realm_id, EMAIL_CHANGE, str(session.account_id)
-                )
+            if not await db_change_tickets.put(tx, ticket, None, now - wait):
+                standing = await db_change_tickets.standing(tx, realm.realm_id, EMAIL_CHANGE, str(session.account_id))
                 left = standing[1] + wait - now if standing is not None else timedelta()
                 raise ResendTooSoon(retry_after=max(1.0, left.total_seconds()))
             await db_outbox.insert(tx, mail)
@@ -247,18 +247,14 @@ class EmailChanges:
         )
 
     def _sealed(self, realm: Realm, account_id: UUID, ticket_id: UUID, address: str) -> bytes:
-        place = _place(realm.realm_id, account_id, ticket_id)
+        place = payload_place(realm.realm_id, account_id, ticket_id)
         return self._keyring.seal(json.dumps({"email": address}).encode(), place)
 
 
 def opened(keyring: Keyring, ticket: Ticket) -> str:
     """The address that a change's ticket, or the ticket that takes one back, is for."""
     assert ticket.account_id is not None
-    text: str = json.loads(keyring.open(ticket.payload, _place(ticket.realm_id, ticket.account_id, ticket.ticket_id)))[
-        "email"
-    ]
+    text: str = json.loads(
+        keyring.open(ticket.payload, payload_place(ticket.realm_id, ticket.account_id, ticket.ticket_id))
+    )["email"]
     return text
-
-
-def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

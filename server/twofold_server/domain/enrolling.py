@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.hash_engine import HashEngine
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import approvers as db_approvers
 from twofold_server.db import attempts as db_attempts
@@ -48,13 +48,9 @@ from twofold_server.domain.first_proofs import ARMS, First
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SignedIn
-from twofold_server.domain.values import (
-    DisplayName,
-    EmailAddress,
-    FirstProof,
-    Handle,
-    PhoneNumber,
-)
+from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.values import EmailAddress, FirstProof, Handle, PhoneNumber
+from twofold_server.domain.written_texts import DisplayName
 
 ENROLLMENT: Final = "enrollment"
 
@@ -158,7 +154,9 @@ class Enrolling:
             subject=str(whose.account_id),
             handle_hash=handle_hash,
             binding_hash=None,
-            payload=self._keyring.seal(json.dumps(begun).encode(), _place(realm.realm_id, whose.account_id, ticket_id)),
+            payload=self._keyring.seal(
+                json.dumps(begun).encode(), payload_place(realm.realm_id, whose.account_id, ticket_id)
+            ),
             create_time=now,
             expire_time=expire_time,
             account_id=whose.account_id,
@@ -216,7 +214,7 @@ class Enrolling:
         if ticket is None or ticket.epoch != whose.epoch or ticket.session_id != whose.step_id:
             raise TicketNotFound(field="enrollment_token")
         begun = json.loads(
-            self._keyring.open(ticket.payload, _place(realm.realm_id, whose.account_id, ticket.ticket_id))
+            self._keyring.open(ticket.payload, payload_place(realm.realm_id, whose.account_id, ticket.ticket_id))
         )
         if proof.kind != begun["kind"]:
             raise InvalidFields([Violation(ARMS[proof.kind], "Not of the kind that was begun.")])
@@ -312,7 +310,3 @@ class Enrolling:
 def _demand_offered(realm: Realm, kind: str) -> None:
     if kind not in realm.settings.offered_kinds:
         raise FactorKindUnavailable
-
-
-def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

@@ -6,6 +6,7 @@ from twofold_server.db import accounts as db_accounts
 from twofold_server.db.factors import FactorRow
 from twofold_server.db.pool import Connection, Pool
 from twofold_server.db.sessions import SessionRow
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.enrolling import Begun, Enrolled, Enrollee, Enrolling
@@ -15,8 +16,9 @@ from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Proven, SessionProofs, is_proven, prove_second_factor
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn
-from twofold_server.domain.values import DisplayName, EmailAddress, FirstProof, Handle, Password, PhoneNumber
+from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.values import EmailAddress, FirstProof, Handle, Password, PhoneNumber
+from twofold_server.domain.written_texts import DisplayName
 
 
 class Enrollments:

@@ -26,6 +26,8 @@ class TwofoldError(Exception):
     reason: ClassVar[str] = "INTERNAL"
     status: ClassVar[str] = "INTERNAL"
     field: ClassVar[str] = ""
+    precondition: ClassVar[tuple[str, str] | None] = None
+    """(type, subject) of the state that forbids the call, if it is one."""
 
     def __init__(
         self, *, field: str = "", retry_after: float | None = None, metadata: dict[str, str] | None = None
@@ -47,7 +49,7 @@ class TwofoldError(Exception):
     @property
     def preconditions(self) -> Sequence[tuple[str, str, str]]:
         """(type, subject, description) of each state that forbids the call."""
-        return ()
+        return ((*self.precondition, self.message),) if self.precondition is not None else ()
 
 
 class InvalidFields(TwofoldError):
@@ -99,10 +101,7 @@ class SecondFactorRequired(TwofoldError):
 
     reason = "SECOND_FACTOR_REQUIRED"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("SECOND_FACTOR", "account", self.message),)
+    precondition = ("SECOND_FACTOR", "account")
 
 
 class TooManyAttempts(TwofoldError):
@@ -261,10 +260,7 @@ class ApproverNotPaired(TwofoldError):
 
     reason = "APPROVER_NOT_PAIRED"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("APPROVER", "enrollment", self.message),)
+    precondition = ("APPROVER", "enrollment")
 
 
 class TwoFactorNotEnrolled(TwofoldError):
@@ -272,10 +268,7 @@ class TwoFactorNotEnrolled(TwofoldError):
 
     reason = "TWO_FACTOR_NOT_ENROLLED"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("SECOND_FACTOR", "account", self.message),)
+    precondition = ("SECOND_FACTOR", "account")
 
 
 class LastFactor(TwofoldError):
@@ -283,10 +276,7 @@ class LastFactor(TwofoldError):
 
     reason = "LAST_FACTOR"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("LAST_FACTOR", "account", self.message),)
+    precondition = ("LAST_FACTOR", "account")
 
 
 class SecondFactorKept(TwofoldError):
@@ -294,10 +284,7 @@ class SecondFactorKept(TwofoldError):
 
     reason = "SECOND_FACTOR_KEPT"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("SECOND_FACTOR_KEPT", "realm", self.message),)
+    precondition = ("SECOND_FACTOR_KEPT", "realm")
 
 
 class FactorLimitReached(TwofoldError):
@@ -305,10 +292,7 @@ class FactorLimitReached(TwofoldError):
 
     reason = "FACTOR_LIMIT_REACHED"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("FACTOR_LIMIT", "account", self.message),)
+    precondition = ("FACTOR_LIMIT", "account")
 
 
 class ChannelNotDistinct(TwofoldError):
@@ -316,10 +300,7 @@ class ChannelNotDistinct(TwofoldError):
 
     reason = "CHANNEL_NOT_DISTINCT"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("CHANNEL", "account", self.message),)
+    precondition = ("CHANNEL", "account")
 
 
 class RecoveryNeedsSupport(TwofoldError):
@@ -328,10 +309,7 @@ class RecoveryNeedsSupport(TwofoldError):
 
     reason = "RECOVERY_NEEDS_SUPPORT"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("CHANNEL", "account", self.message),)
+    precondition = ("CHANNEL", "account")
 
 
 class FactorKindUnavailable(TwofoldError):
@@ -339,10 +317,7 @@ class FactorKindUnavailable(TwofoldError):
 
     reason = "FACTOR_KIND_UNAVAILABLE"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("FACTOR_KIND", "realm", self.message),)
+    precondition = ("FACTOR_KIND", "realm")
 
 
 class ChangesFrozen(TwofoldError):
@@ -350,10 +325,7 @@ class ChangesFrozen(TwofoldError):
 
     reason = "CHANGES_FROZEN"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("CHANGES_FROZEN", "account", self.message),)
+    precondition = ("CHANGES_FROZEN", "account")
 
 
 class EmailInUse(TwofoldError):
@@ -361,10 +333,7 @@ class EmailInUse(TwofoldError):
 
     reason = "EMAIL_IN_USE"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("EMAIL_IN_USE", "account", self.message),)
+    precondition = ("EMAIL_IN_USE", "account")
 
 
 class SignInHintUnavailable(TwofoldError):
@@ -372,10 +341,7 @@ class SignInHintUnavailable(TwofoldError):
 
     reason = "SIGN_IN_HINT_UNAVAILABLE"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("SIGN_IN_HINT", "realm", self.message),)
+    precondition = ("SIGN_IN_HINT", "realm")
 
 
 class CaptchaRequired(TwofoldError):
@@ -383,10 +349,7 @@ class CaptchaRequired(TwofoldError):
 
     reason = "CAPTCHA_REQUIRED"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("CAPTCHA", "client", self.message),)
+    precondition = ("CAPTCHA", "client")
 
 
 class CaptchaInvalid(TwofoldError):
@@ -433,10 +396,7 @@ class CaseAlreadyOpen(TwofoldError):
 
     reason = "CASE_ALREADY_OPEN"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("CASE", "account", self.message),)
+    precondition = ("CASE", "account")
 
 
 class CaseNotOpen(TwofoldError):
@@ -444,10 +404,7 @@ class CaseNotOpen(TwofoldError):
 
     reason = "CASE_NOT_OPEN"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("CASE", "case", self.message),)
+    precondition = ("CASE", "case")
 
 
 class CaseNotReady(TwofoldError):
@@ -485,10 +442,7 @@ class AddressTaken(TwofoldError):
 
     reason = "ADDRESS_TAKEN"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("ADDRESS", "realm", self.message),)
+    precondition = ("ADDRESS", "realm")
 
 
 class SupportLimitReached(TwofoldError):
@@ -511,10 +465,7 @@ class SignUpClosed(TwofoldError):
 
     reason = "SIGN_UP_CLOSED"
     status = "FAILED_PRECONDITION"
-
-    @property
-    def preconditions(self) -> Sequence[tuple[str, str, str]]:
-        return (("SIGN_UP", "realm", self.message),)
+    precondition = ("SIGN_UP", "realm")
 
 
 class ChangedMeanwhile(TwofoldError):

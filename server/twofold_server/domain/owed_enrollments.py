@@ -11,15 +11,14 @@ from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import challenges as db_challenges
-from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import new_sessions as db_new_sessions
-from twofold_server.db import reenrollments as db_reenrollments
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.challenges import Challenge
 from twofold_server.db.factors import FactorRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.verdicts import Verdict
 from twofold_server.domain import reenrollments
+from twofold_server.domain.active_sessions import demand_unfrozen
 from twofold_server.domain.attempts import KNOWN, Origin, attempt, budget_of, choose_bucket, demand_network, hour_of
 from twofold_server.domain.challenges import challenge_place, demand_code_open
 from twofold_server.domain.clock import Clock
@@ -30,16 +29,9 @@ from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.new_sessions import details_of, finished, new_device, new_session, session_row, trust_end
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
-from twofold_server.domain.values import (
-    DisplayName,
-    EmailAddress,
-    FirstProof,
-    Handle,
-    PhoneNumber,
-    RealmId,
-    SupportCode,
-)
+from twofold_server.domain.sessions import SessionTokens
+from twofold_server.domain.values import EmailAddress, FirstProof, Handle, PhoneNumber, RealmId, SupportCode
+from twofold_server.domain.written_texts import DisplayName
 
 OWED_ENROLLMENT: Final = "owed_enrollment"
 _FIELD: Final = "owed_enrollment_token"
@@ -103,7 +95,9 @@ class OwedEnrollments:
         found = await self._read(realm_ids, handle, binding, client_id, network="")
         realm = await self._realms.get(RealmId(found.realm_id))
         # Who finishes what was begun with it has shown it: the enrolment's own token goes with this answer alone.
-        await reenrollments.demand_code(self._pool, realm, found.account_id, support_code, self._clock())
+        await reenrollments.demand_code(
+            self._pool, realm, found.account_id, found.reenroll_by, support_code, self._clock()
+        )
         whose = self._enrollee(realm, found)[0]
         return await self._enrolling.begin(realm, whose, client_id, kind, destination, name)
 
@@ -184,7 +178,7 @@ class OwedEnrollments:
                 await self._count(tx, realm, found, origin, error, now)
                 result = error
             else:
-                await reenrollments.settle(tx, realm, found.account_id, now)
+                await reenrollments.settle(tx, realm, found.account_id, account.reenroll_by, now)
                 factor = await self._enrolling.add(tx, realm, whose, ticket, enrollment, begun, first, now)
                 verdict = await db_new_sessions.begin(
                     tx,
@@ -235,8 +229,8 @@ class OwedEnrollments:
             raise TicketNotFound(field=_FIELD)
         # Whoever changed the address has the password too: a factor of theirs would keep the owner out.
         # They have not the code that support demands of who enrols after a reset.
-        if await db_reenrollments.owed_until(self._pool, found.realm_id, found.account_id) is None:
-            demand_unfrozen(await db_email_changes.frozen_until(self._pool, found.realm_id, found.account_id), now)
+        if found.reenroll_by is None:
+            demand_unfrozen(found.changes_frozen_until, now)
         return found
 
     def _enrollee(self, realm: Realm, found: Challenge) -> tuple[Enrollee, dict[str, Any]]:

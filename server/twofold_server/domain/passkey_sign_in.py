@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.hash_engine import HashEngine
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import challenges as db_challenges
 from twofold_server.db import passkeys as db_passkeys
@@ -27,8 +26,11 @@ from twofold_server.domain.attempts import (
     attempt,
     budget_of,
     choose_bucket,
+    count_call,
     demand_network,
     hour_of,
+    hourly_limit,
+    is_known_device,
     refusal,
 )
 from twofold_server.domain.clock import Clock
@@ -45,6 +47,7 @@ from twofold_server.domain.new_sessions import (
 )
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, PasskeyAnswer
 
 PASSKEY: Final = "passkey"
@@ -85,16 +88,10 @@ class PasskeySignIns:
         now = self._clock()
         # Each writes a row, and nobody has proven anything.
         settings = realm.settings
-        limit = (
-            settings.passkey_begins_per_network_per_hour
-            if origin.client.stated
-            else settings.passkey_begins_per_caller_per_hour
+        limit = hourly_limit(
+            origin.client, settings.passkey_begins_per_network_per_hour, settings.passkey_begins_per_caller_per_hour
         )
-        count = await db_attempts.count_network(
-            self._pool, realm.realm_id, f"passkey:{origin.client.network}", hour_of(now)
-        )
-        if count > limit:
-            raise refusal(realm, None, now)
+        await count_call(self._pool, realm.realm_id, f"passkey:{origin.client.network}", limit, now)
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()
         ticket_id = uuid7()
@@ -109,7 +106,7 @@ class PasskeySignIns:
                 subject="",
                 handle_hash=handle_hash,
                 binding_hash=binding_hash,
-                payload=self._keyring.seal(payload.encode(), _place(realm.realm_id, ticket_id)),
+                payload=self._keyring.seal(payload.encode(), payload_place(realm.realm_id, None, ticket_id)),
                 create_time=now,
                 expire_time=expire_time,
                 client_id=origin.client_id,
@@ -145,9 +142,11 @@ class PasskeySignIns:
         )
         if ticket is None:
             raise TicketNotFound(field="passkey_assertion.passkey_token")
-        payload = json.loads(self._keyring.open(ticket.payload, _place(realm.realm_id, ticket.ticket_id)))
+        payload = json.loads(self._keyring.open(ticket.payload, payload_place(realm.realm_id, None, ticket.ticket_id)))
         found = await self._read(realm, answer, origin)
-        bucket = choose_bucket(realm, self._is_known(found, origin), [budget_of(found, passkey.KIND)], now)
+        bucket = choose_bucket(
+            realm, is_known_device(origin, found.device_generation), [budget_of(found, passkey.KIND)], now
+        )
         known = bucket == KNOWN
         if not known:
             demand_network(realm, origin.client, found.network_failures, now)
@@ -220,13 +219,3 @@ class PasskeySignIns:
             network=origin.client.network,
             hour=hour_of(self._clock()),
         )
-
-    def _is_known(self, found: Found, origin: Origin) -> bool:
-        device = origin.client.device
-        if device is None or found.device_generation is None:
-            return False
-        return found.device_generation - 1 <= device.generation <= found.device_generation
-
-
-def _place(realm_id: str, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, "", str(ticket_id))

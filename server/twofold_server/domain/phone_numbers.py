@@ -6,17 +6,18 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import short_codes, tokens
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import change_tickets as db_change_tickets
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Delivery, delivery_of_ticket
@@ -26,8 +27,8 @@ from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.text_messages import TextMessages
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, PhoneNumber, ShortCode
 
 PHONE_NUMBER: Final = "phone_number"
@@ -99,7 +100,8 @@ class PhoneNumbers:
             handle_hash=handle_hash,
             binding_hash=None,
             payload=self._keyring.seal(
-                json.dumps({"number": number.text}).encode(), _place(realm.realm_id, session.account_id, ticket_id)
+                json.dumps({"number": number.text}).encode(),
+                payload_place(realm.realm_id, session.account_id, ticket_id),
             ),
             create_time=now,
             expire_time=expire_time,
@@ -123,7 +125,7 @@ class PhoneNumbers:
         )
         code_mac = self._keyring.code_mac(ticket_id, PHONE_NUMBER, number.text, code)
         async with transaction(self._pool) as tx:
-            if not await db_phone_numbers.put_ticket(tx, ticket, code_mac, now - realm.settings.resend_wait):
+            if not await db_change_tickets.put(tx, ticket, code_mac, now - realm.settings.resend_wait):
                 raise await self._too_soon(tx, realm, session, now)
             delivery = await self._text_messages.admit(tx, realm, row, number)
         return Begun(token, expire_time, mask_phone(number), delivery)
@@ -147,7 +149,9 @@ class PhoneNumbers:
         )
         if ticket is None:
             raise TicketNotFound(field="phone_number_token")
-        payload = self._keyring.open(ticket.payload, _place(realm.realm_id, session.account_id, ticket.ticket_id))
+        payload = self._keyring.open(
+            ticket.payload, payload_place(realm.realm_id, session.account_id, ticket.ticket_id)
+        )
         number = PhoneNumber.parse(json.loads(payload)["number"])
         macs = self._keyring.code_macs(ticket.ticket_id, PHONE_NUMBER, number.text, code.digits)
         async with transaction(self._pool) as tx:
@@ -201,7 +205,7 @@ class PhoneNumbers:
         )
 
     async def _too_soon(self, tx: Connection, realm: Realm, session: ActiveSession, now: datetime) -> ResendTooSoon:
-        standing = await db_phone_numbers.standing_ticket(tx, realm.realm_id, PHONE_NUMBER, str(session.account_id))
+        standing = await db_change_tickets.standing(tx, realm.realm_id, PHONE_NUMBER, str(session.account_id))
         if standing is None:
             return ResendTooSoon(retry_after=1.0)
         ticket_id, create_time, expire_time, attempts = standing
@@ -213,7 +217,3 @@ class PhoneNumbers:
             if delivery.reason is not None:
                 metadata["delivery_reason"] = delivery.reason.value.upper()
         return ResendTooSoon(retry_after=max(1.0, (until - now) / timedelta(seconds=1)), metadata=metadata)
-
-
-def _place(realm_id: str, account_id: UUID, ticket_id: UUID) -> Place:
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))

@@ -26,6 +26,7 @@ from twofold_server.db.attempts import Proofs
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow, TokenState
 from twofold_server.db.verdicts import Code
+from twofold_server.domain.active_sessions import ActiveSession, is_recent
 from twofold_server.domain.attempts import (
     KNOWN,
     Budget,
@@ -49,7 +50,6 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.factors import AAL, AMR, STRENGTH, Factors, totp
 from twofold_server.domain.passwords import Passwords
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.sessions import ActiveSession, is_recent
 from twofold_server.domain.values import BackupCode, Password, SecondFactor
 
 T = TypeVar("T")

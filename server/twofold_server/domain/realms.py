@@ -14,7 +14,9 @@ from twofold_server.domain.cached import Cached
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import RealmNotFound
 from twofold_server.domain.realm_settings import RealmSettings
-from twofold_server.domain.values import DisplayName, RealmId, parse_realm_id
+from twofold_server.domain.setting_forms import SettingRefused
+from twofold_server.domain.values import RealmId, parse_realm_id
+from twofold_server.domain.written_texts import DisplayName
 
 CACHE_LIFETIME: Final = timedelta(seconds=5)
 """How long a realm may go on with the settings that it had."""
@@ -123,6 +125,6 @@ def _merged(stored: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, 
             else:
                 merged.pop(name, None)
         RealmSettings.of(merged)
-    except realm_settings.SettingRefused as error:
+    except SettingRefused as error:
         raise RealmRefused(str(error)) from None
     return merged

@@ -12,10 +12,8 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.blocklist import Advice
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import attempts as db_attempts
-from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import events as db_events
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import recovery as db_recovery
@@ -23,25 +21,25 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.active_sessions import demand_unfrozen
+from twofold_server.domain.attempts import Origin, count_call, hourly_limit, is_known_device
 from twofold_server.domain.browsers import browser_of
 from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
-from twofold_server.domain.errors import AccountLocked, ChangedMeanwhile, TicketNotFound, TooManyAttempts
+from twofold_server.domain.epochs import raise_epoch
+from twofold_server.domain.errors import AccountLocked, TicketNotFound
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.recovery_gate import is_known
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import SessionTokens, demand_unfrozen
+from twofold_server.domain.sessions import SessionTokens
+from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import EmailAddress, Handle, NewPassword, RealmId
 
 PASSWORD_RESET: Final = "password_reset"
-# Each time that it fails another took a slot, and there are three.
-_SLOT_TRIES: Final = 5
 # An intruder's device is a known one when it signs in again, so what it added must not depend on that alone.
 _LISTED: Final = timedelta(days=7)
 
@@ -95,7 +93,7 @@ class PasswordResets:
         No count of wrong passwords is asked. Raises TooManyAttempts (its network), CaptchaRequired, CaptchaInvalid,
         CaptchaUnavailable, ChangedMeanwhile.
         """
-        counted = await demand_network(self._pool, realm, origin, self._clock())
+        counted = await count_recovery(self._pool, realm, origin, self._clock())
         pressure = Pressure(counted, realm.settings.captcha_recovery_after)
         await self._captchas.demand(realm, origin, pressure=pressure)
         device = origin.client.device
@@ -107,7 +105,7 @@ class PasswordResets:
             device_inner=self._tokens.device_inner(device) if device else None,
             device_proof=tokens.mac_proof(device.mac) if device else None,
         )
-        known_id = found.device_id if is_known(origin, found.device_generation) else None
+        known_id = found.device_id if is_known_device(origin, found.device_generation) else None
         now = self._clock()
         token, handle_hash = tokens.new_secret_token()
         binding, binding_hash = tokens.new_secret_token()
@@ -122,7 +120,7 @@ class PasswordResets:
             subject=subject_of(self._keyring, realm, PASSWORD_RESET, email, known_id),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(kept).encode(), ticket_place(realm.realm_id, None, ticket_id)),
+            payload=self._keyring.seal(json.dumps(kept).encode(), payload_place(realm.realm_id, None, ticket_id)),
             create_time=now,
             expire_time=expire_time,
         )
@@ -135,10 +133,8 @@ class PasswordResets:
             expire_time=expire_time,
             params={"token": token},
         )
-        for _ in range(_SLOT_TRIES):
-            if await db_tickets.put_bounded(self._pool, ticket, mail):
-                return Asked(binding, now + realm.settings.resend_wait)
-        raise ChangedMeanwhile
+        await put_in_slot(self._pool, ticket, mail)
+        return Asked(binding, now + realm.settings.resend_wait)
 
     async def reset(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, binding: Handle, new: NewPassword, origin: Origin
@@ -162,7 +158,7 @@ class PasswordResets:
         if ticket is None:
             raise TicketNotFound(field="reset_token")
         realm = await self._realms.get(RealmId(ticket.realm_id))
-        kept = json.loads(self._keyring.open(ticket.payload, ticket_place(realm.realm_id, None, ticket.ticket_id)))
+        kept = json.loads(self._keyring.open(ticket.payload, payload_place(realm.realm_id, None, ticket.ticket_id)))
         account = (
             await db_accounts.get(self._pool, realm.realm_id, UUID(kept["account_id"])) if kept["account_id"] else None
         )
@@ -209,19 +205,10 @@ class PasswordResets:
         if locked is None or locked.epoch != kept["epoch"]:
             raise TicketNotFound(field="reset_token")
         # The mailbox may be an intruder's, whose change of address was taken back.
-        demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)
+        demand_unfrozen(locked.changes_frozen_until, now)
         # Before the epoch rises, which ends the devices among them.
         added = await self._additions(tx, realm, account_id)
-        await db_accounts.raise_epoch(
-            tx,
-            realm.realm_id,
-            account_id,
-            second_factor=None,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
-        )
+        await raise_epoch(tx, realm.realm_id, account_id, now)
         await db_accounts.set_password(
             tx,
             realm.realm_id,
@@ -267,27 +254,16 @@ class PasswordResets:
         return found
 
 
-async def demand_network(pool: Pool, realm: Realm, origin: Origin, now: datetime) -> int:
+async def count_recovery(pool: Pool, realm: Realm, origin: Origin, now: datetime) -> int:
     """Count a recovery that a client network begins, and refuse it over the limit: its mail may go to any stranger.
 
     How many there were this hour, this one included.
     """
-    settings = realm.settings
-    limit = (
-        settings.recoveries_per_network_per_hour if origin.client.stated else settings.recoveries_per_caller_per_hour
-    )
-    hour = hour_of(now)
-    counted = await db_attempts.count_network(pool, realm.realm_id, f"recovery {origin.client.network}", hour)
-    if counted > limit:
-        raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
-    return counted
+    settings, client = realm.settings, origin.client
+    limit = hourly_limit(client, settings.recoveries_per_network_per_hour, settings.recoveries_per_caller_per_hour)
+    return await count_call(pool, realm.realm_id, f"recovery {client.network}", limit, now)
 
 
 def subject_of(keyring: Keyring, realm: Realm, purpose: str, email: EmailAddress, device_id: UUID | None) -> str:
     """What the slots of a link are counted by: the address, or a known device of its account, which has its own."""
     return keyring.identifier_mac(realm.realm_id, f"{purpose}:{email.key}:{device_id or ''}").hex()
-
-
-def ticket_place(realm_id: str, account_id: UUID | None, ticket_id: UUID) -> Place:
-    """Where a ticket's payload is sealed for."""
-    return Place("tickets", "payload", realm_id, str(account_id or ""), str(ticket_id))

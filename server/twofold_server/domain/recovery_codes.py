@@ -13,7 +13,16 @@ from twofold_server.db import recovery as db_recovery
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.recovery import Step
-from twofold_server.domain.attempts import KNOWN, Origin, budget_of, choose_bucket, demand_network, hour_of, refusal
+from twofold_server.domain.attempts import (
+    KNOWN,
+    Origin,
+    budget_of,
+    choose_bucket,
+    demand_network,
+    hour_of,
+    is_known_device,
+    refusal,
+)
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
 from twofold_server.domain.errors import (
@@ -24,14 +33,13 @@ from twofold_server.domain.errors import (
     TwofoldError,
 )
 from twofold_server.domain.factors import SLOT, sms_code
-from twofold_server.domain.factors.kinds import sent_place
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Judge, judge_first_code, judge_first_sent_code
 from twofold_server.domain.realms import Realm, Realms
 from twofold_server.domain.recovery_effect import RECOVERY, RecoveryEffects
-from twofold_server.domain.recovery_gate import is_known
 from twofold_server.domain.sending import CodeSent, Sending, Subject
 from twofold_server.domain.sessions import SessionTokens
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.two_factor_recovery import demand_standing
 from twofold_server.domain.values import Handle, RealmId, ShortCode
 
@@ -79,7 +87,7 @@ class RecoveryCodes:
         realm, step = await self._step(realm_ids, handle, origin)
         now = self._clock()
         budget = budget_of(step, sms_code.KIND)
-        bucket = choose_bucket(realm, is_known(origin, step.device_generation), [budget], now)
+        bucket = choose_bucket(realm, is_known_device(origin, step.device_generation), [budget], now)
         if bucket != KNOWN:
             demand_network(realm, origin.client, step.network_failures, now)
         if budget is not None and not budget.is_open(bucket, realm, now):
@@ -95,7 +103,7 @@ class RecoveryCodes:
     def _judge(self, realm: Realm, step: Step, code: ShortCode) -> Judge:
         """How the code is judged: one that went to another number than the account's own, or to none, is wrong."""
         if step.sent_id is not None and step.sent_payload is not None and step.number is not None:
-            place = sent_place(realm.realm_id, step.account_id, step.sent_id)
+            place = payload_place(realm.realm_id, step.account_id, step.sent_id)
             destination = json.loads(self._keyring.open(step.sent_payload, place))["destination"]
             if destination == open_number(self._keyring, realm.realm_id, step.account_id, step.number):
                 macs = self._keyring.code_macs(step.sent_id, sms_code.KIND, destination, code.digits)

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from twofold_server.crypto.keyring import Keyring, KeyringError
 from twofold_server.db import accounts as db_accounts
+from twofold_server.db import approvers as db_approvers
 from twofold_server.db import events as db_events
 from twofold_server.db import factors as db_factors
 from twofold_server.db import recovery as db_recovery
@@ -20,12 +21,13 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.recovery import Pending, Step
 from twofold_server.domain.attempts import Origin
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import TicketNotFound
 from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.recovery import ticket_place
 from twofold_server.domain.security_log import SecurityLog
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import Handle, RealmId
 
 RECOVERY: Final = "recovery"
@@ -55,7 +57,7 @@ class RecoveryEffects:
         if not wait:
             await self._take_off(tx, realm, step.account_id, origin.client_id, origin.personal, now)
             return now
-        place = ticket_place(realm.realm_id, step.account_id, step.ticket_id)
+        place = payload_place(realm.realm_id, step.account_id, step.ticket_id)
         kept = json.loads(self._keyring.open(step.payload, place))
         kept |= {"client_id": origin.client_id, "personal": origin.personal}
         sealed = self._keyring.seal(json.dumps(kept).encode(), place)
@@ -108,7 +110,7 @@ class RecoveryEffects:
 
     async def _carry_out(self, pending: Pending) -> None:
         realm, now = await self._realms.get(RealmId(pending.realm_id)), self._clock()
-        place = ticket_place(realm.realm_id, pending.account_id, pending.ticket_id)
+        place = payload_place(realm.realm_id, pending.account_id, pending.ticket_id)
         kept = json.loads(self._keyring.open(pending.payload, place))
         async with transaction(self._pool) as tx:
             if not await db_recovery.take(tx, realm.realm_id, pending.ticket_id, now):
@@ -126,17 +128,8 @@ class RecoveryEffects:
         # As they are before: the mailboxes and numbers of the factors that go are told as well.
         told = await self._log.destinations(tx, realm, account_id)
         await db_factors.remove_all(tx, realm.realm_id, account_id)
-        await db_recovery.forget_approvers(tx, realm.realm_id, account_id)
-        await db_accounts.raise_epoch(
-            tx,
-            realm.realm_id,
-            account_id,
-            second_factor=False,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
-        )
+        await db_approvers.forget(tx, realm.realm_id, account_id)
+        await raise_epoch(tx, realm.realm_id, account_id, now, second_factor=False)
         await self._write(tx, realm, account_id, "two_factor_recovered", client_id, personal, now)
         await self._log.tell(tx, realm, account_id, MessageKind.TWO_FACTOR_RECOVERED, told=told, params=dict(personal))
 

@@ -22,6 +22,7 @@ from twofold_server.domain.attempts import (
     choose_bucket,
     demand_network,
     hour_of,
+    is_known_device,
     refusal,
 )
 from twofold_server.domain.clock import Clock
@@ -69,7 +70,7 @@ class PasswordGate:
                 found = await self._read(realm, email, identifier_mac, origin)
             now = self._clock()
             budget = _budget(found)
-            bucket = choose_bucket(realm, is_known(origin, found.device_generation), [budget], now)
+            bucket = choose_bucket(realm, is_known_device(origin, found.device_generation), [budget], now)
             if found.account_id is None:
                 bucket = UNKNOWN
             if bucket != KNOWN:
@@ -123,12 +124,6 @@ class PasswordGate:
 
     async def _end(self, realm: Realm, found: Found, identifier_mac: bytes, bucket: int) -> datetime | None:
         return await db_sign_in.budget_end(self._pool, realm.realm_id, found.account_id, identifier_mac, bucket)
-
-
-def is_known(origin: Origin, generation: int | None) -> bool:
-    """Whether the device that a call names is the one that was found, by a token of now or of just before."""
-    device = origin.client.device
-    return device is not None and generation is not None and generation - 1 <= device.generation <= generation
 
 
 def _budget(found: Found) -> Budget | None:

@@ -13,13 +13,14 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import pairing_codes
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import reenrollments as db_reenrollments
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection
 from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.errors import InvalidCode, RecoveryNeedsSupport
 from twofold_server.domain.realms import Realm
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import SupportCode
 
 REENROLLMENT: Final = "reenrollment"
@@ -30,7 +31,7 @@ async def owe(tx: Connection, keyring: Keyring, realm: Realm, account_id: UUID, 
     # Typed, perhaps read out: written like a pairing code, and as long.
     code, ticket_id = pairing_codes.new_code(), uuid7()
     expire_time = now + realm.settings.reenrollment_lifetime
-    place = Place("tickets", "payload", realm.realm_id, str(account_id), str(ticket_id))
+    place = payload_place(realm.realm_id, account_id, ticket_id)
     await db_tickets.put_single(
         tx,
         NewTicket(
@@ -50,12 +51,14 @@ async def owe(tx: Connection, keyring: Keyring, realm: Realm, account_id: UUID, 
     return code, expire_time
 
 
-async def demand_code(db: Connection, realm: Realm, account_id: UUID, code: SupportCode | None, now: datetime) -> None:
+async def demand_code(
+    db: Connection, realm: Realm, account_id: UUID, owed_until: datetime | None, code: SupportCode | None, now: datetime
+) -> None:
     """Demand the code of an account that owes it, spending nothing; of another none is looked at.
 
     Raises InvalidCode, RecoveryNeedsSupport (it was not used in time).
     """
-    if not await _owed(db, realm, account_id, now):
+    if not _owed(owed_until, now):
         return
     if code is None or not await db_tickets.peek(
         db,
@@ -68,17 +71,16 @@ async def demand_code(db: Connection, realm: Realm, account_id: UUID, code: Supp
         raise InvalidCode(field="support_code")
 
 
-async def settle(tx: Connection, realm: Realm, account_id: UUID, now: datetime) -> None:
+async def settle(tx: Connection, realm: Realm, account_id: UUID, owed_until: datetime | None, now: datetime) -> None:
     """Note that a locked account has enrolled what was begun with the code; others owe nothing.
 
     Raises RecoveryNeedsSupport, where the code's time has run out meanwhile.
     """
-    if await _owed(tx, realm, account_id, now):
+    if _owed(owed_until, now):
         await db_reenrollments.settle(tx, realm.realm_id, account_id, REENROLLMENT, now)
 
 
-async def _owed(db: Connection, realm: Realm, account_id: UUID, now: datetime) -> bool:
-    until = await db_reenrollments.owed_until(db, realm.realm_id, account_id)
+def _owed(until: datetime | None, now: datetime) -> bool:
     if until is not None and until <= now:
         raise RecoveryNeedsSupport
     return until is not None

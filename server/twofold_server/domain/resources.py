@@ -8,7 +8,8 @@ from twofold_server.db import resources as rows
 from twofold_server.db.pool import Pool
 from twofold_server.db.resources import NameTaken, ResourceRow
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.values import EmailAddress, RealmId, ResourceName
+from twofold_server.domain.values import EmailAddress, RealmId
+from twofold_server.domain.written_texts import ResourceName
 
 
 class ResourceRefused(Exception):

@@ -16,12 +16,12 @@ from twofold_server.db.outbox import OutboxRow
 from twofold_server.db.pool import Connection
 from twofold_server.db.sessions import SessionRow
 from twofold_server.domain import destinations
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import Told
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.sessions import ActiveSession
 from twofold_server.domain.text_messages import TextMessages
 from twofold_server.domain.values import EmailAddress, PhoneNumber
 

@@ -19,11 +19,11 @@ from twofold_server.db.tickets import NewTicket
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Delivery, delivery_of_ticket, new_delivery
 from twofold_server.domain.factors import SLOT, sms_code
-from twofold_server.domain.factors.kinds import sent_place
 from twofold_server.domain.masking import mask_email, mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.text_messages import TextMessages
+from twofold_server.domain.tickets import payload_place
 from twofold_server.domain.values import EmailAddress, PhoneNumber
 
 SENT: Final = "sent"
@@ -127,7 +127,7 @@ class Sending:
         now: datetime,
         expire_time: datetime,
     ) -> NewTicket:
-        place = sent_place(realm.realm_id, subject.account_id, ticket_id)
+        place = payload_place(realm.realm_id, subject.account_id, ticket_id)
         return NewTicket(
             ticket_id=ticket_id,
             realm_id=realm.realm_id,
@@ -147,7 +147,7 @@ class Sending:
     async def _earlier(self, tx: Connection, realm: Realm, kind: str, destination: str, subject: Subject) -> CodeSent:
         found = await db_sent.last(tx, realm.realm_id, SENT, str(subject.step_id), SLOT[kind])
         assert found is not None
-        place = sent_place(realm.realm_id, subject.account_id, found.ticket_id)
+        place = payload_place(realm.realm_id, subject.account_id, found.ticket_id)
         earlier = json.loads(self._keyring.open(found.payload, place))["destination"]
         delivery = await delivery_of_ticket(tx, realm, found.ticket_id) or new_delivery(realm, found.create_time, None)
         return CodeSent(

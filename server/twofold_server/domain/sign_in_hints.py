@@ -6,24 +6,22 @@ A name that nobody has gets a made-up hint, the same each time. Reading, masking
 from __future__ import annotations
 
 import unicodedata
-from datetime import timedelta
 from typing import Final
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db import attempts as db_attempts
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db import resources as db_resources
 from twofold_server.db.pool import Pool
-from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.attempts import Origin, count_call, hourly_limit
 from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.clock import Clock
-from twofold_server.domain.errors import SignInHintUnavailable, TooManyAttempts
+from twofold_server.domain.errors import SignInHintUnavailable
 from twofold_server.domain.masking import mask_email
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import Realm
-from twofold_server.domain.values import ResourceName
+from twofold_server.domain.written_texts import ResourceName
 
 # Told to nobody: the message to it has a ticket that does not exist, and the worker drops it.
 _NOBODY: Final = "nobody@example.org"
@@ -78,7 +76,9 @@ class SignInHints:
         """
         if not realm.settings.sign_in_hint:
             raise SignInHintUnavailable
-        await self._demand_network(realm, origin)
+        settings, client = realm.settings, origin.client
+        limit = hourly_limit(client, settings.hints_per_network_per_hour, settings.hints_per_caller_per_hour)
+        await count_call(self._pool, realm.realm_id, f"hint {client.network}", limit, self._clock())
         await self._captchas.demand(realm, origin, always=True)
         owner = await db_resources.owner(self._pool, realm.realm_id, name.key)
         # The same each time, another one in each deployment.
@@ -96,14 +96,6 @@ class SignInHints:
         )
         await db_outbox.insert(self._pool, notice)
         return invented if owner.account_id is None else real
-
-    async def _demand_network(self, realm: Realm, origin: Origin) -> None:
-        settings, now = realm.settings, self._clock()
-        limit = settings.hints_per_network_per_hour if origin.client.stated else settings.hints_per_caller_per_hour
-        hour = hour_of(now)
-        counted = await db_attempts.count_network(self._pool, realm.realm_id, f"hint {origin.client.network}", hour)
-        if counted > limit:
-            raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
 
 
 def made_up(mac: bytes) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from twofold_server.crypto import tokens
 from twofold_server.crypto.blocklist import Advice
-from twofold_server.crypto.keyring import Keyring, Place
+from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
 from twofold_server.db import attempts as db_attempts
 from twofold_server.db import events as db_events
@@ -21,12 +20,11 @@ from twofold_server.db import tickets as db_tickets
 from twofold_server.db.accounts import AccountRow, EmailTaken
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket, Ticket
-from twofold_server.domain.attempts import Origin, hour_of
+from twofold_server.domain.attempts import Origin, count_call, hour_of, hourly_limit
 from twofold_server.domain.captcha import Captchas, Pressure
 from twofold_server.domain.channels import channel_of
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
-    ChangedMeanwhile,
     InvalidCredentials,
     ResendTooSoon,
     SignUpClosed,
@@ -36,11 +34,11 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.passwords import Passwords, scheme_of
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
-from twofold_server.domain.values import DisplayName, EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
+from twofold_server.domain.tickets import payload_place, put_in_slot
+from twofold_server.domain.values import EmailAddress, Handle, LanguageCode, NewPassword, Password, RealmId
+from twofold_server.domain.written_texts import DisplayName
 
 ACTIVATION: Final = "activation"
-# Each time that it fails another took a slot, and there are three.
-_SLOT_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class SignUps:
             raise SignUpClosed
         inputs = [email.text, email.text.partition("@")[0], display_name.text, realm.display_name]
         self._passwords.demand_acceptable(realm, password, "password", inputs)
-        sign_ups = await self._demand_network(realm, origin)
+        sign_ups = await self._count(realm, origin)
         # This one is among those counted.
         pressure = Pressure(sign_ups - 1, realm.settings.captcha_sign_up_after)
         await self._captchas.demand(realm, origin, pressure=pressure)
@@ -119,7 +117,7 @@ class SignUps:
             subject=self._subject(realm, email),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(claim).encode(), activation_place(realm.realm_id, ticket_id)),
+            payload=self._keyring.seal(json.dumps(claim).encode(), payload_place(realm.realm_id, None, ticket_id)),
             create_time=now,
             expire_time=expire_time,
             client_id=origin.client_id,
@@ -134,19 +132,15 @@ class SignUps:
             params={"name": display_name.text, "token": token},
         )
         resend_time = now + realm.settings.resend_wait
-        for _ in range(_SLOT_TRIES):
-            if await db_tickets.put_bounded(
-                self._pool, ticket, mail, self._wait_key(realm, email, binding_hash), resend_time
-            ):
-                return SignedUp(binding, resend_time, advice)
-        raise ChangedMeanwhile
+        await put_in_slot(self._pool, ticket, mail, self._wait_key(realm, email, binding_hash), resend_time)
+        return SignedUp(binding, resend_time, advice)
 
     async def resend(self, realm: Realm, email: EmailAddress, binding: Handle, origin: Origin) -> datetime:
         """Mail the link of a claim again, and tell when the next one becomes possible. Raises ResendTooSoon.
 
         The wait is kept by what was presented, so that a binding of nothing waits and is refused like a real one.
         """
-        await self._demand_network(realm, origin)
+        await self._count(realm, origin)
         now = self._clock()
         next_time = now + realm.settings.resend_wait
         until = await db_tickets.pass_wait(
@@ -186,20 +180,14 @@ class SignUps:
         )
         return next_time
 
-    async def _demand_network(self, realm: Realm, origin: Origin) -> int:
+    async def _count(self, realm: Realm, origin: Origin) -> int:
         """Count a mail that a client network causes, and refuse it over the limit: it may go to any stranger.
 
         How many there were this hour, this one included.
         """
-        settings, now = realm.settings, self._clock()
-        limit = (
-            settings.sign_ups_per_network_per_hour if origin.client.stated else settings.sign_ups_per_caller_per_hour
-        )
-        hour = hour_of(now)
-        counted = await db_attempts.count_network(self._pool, realm.realm_id, f"sign-up {origin.client.network}", hour)
-        if counted > limit:
-            raise TooManyAttempts(retry_after=(hour + timedelta(hours=1) - now).total_seconds())
-        return counted
+        settings, client = realm.settings, origin.client
+        limit = hourly_limit(client, settings.sign_ups_per_network_per_hour, settings.sign_ups_per_caller_per_hour)
+        return await count_call(self._pool, realm.realm_id, f"sign-up {client.network}", limit, self._clock())
 
     async def activate(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, proof: Handle | Password | NewPassword, origin: Origin
@@ -324,7 +312,7 @@ class SignUps:
 
     def _claim(self, ticket: Ticket) -> dict[str, Any]:
         claim: dict[str, Any] = json.loads(
-            self._keyring.open(ticket.payload, activation_place(ticket.realm_id, ticket.ticket_id))
+            self._keyring.open(ticket.payload, payload_place(ticket.realm_id, None, ticket.ticket_id))
         )
         return claim
 
@@ -332,8 +320,3 @@ class SignUps:
 def activation_subject(keyring: Keyring, realm: Realm, email: EmailAddress) -> str:
     """What a claim's slots are counted by: not the address itself, which may be no customer's."""
     return keyring.identifier_mac(realm.realm_id, f"activation:{email.key}").hex()
-
-
-def activation_place(realm_id: str, ticket_id: UUID) -> Place:
-    """Where a claim is sealed for."""
-    return Place("tickets", "payload", realm_id, "", str(ticket_id))

@@ -20,6 +20,7 @@ from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.sessions import SessionRow
 from twofold_server.db.tickets import NewTicket
 from twofold_server.db.verdicts import Code
+from twofold_server.domain.active_sessions import ActiveSession
 from twofold_server.domain.attempts import KNOWN, Origin, budget_of, choose_bucket, demand_network, hour_of
 from twofold_server.domain.challenges import STEP_UP, Challenged, challenge_place, demand_code_open, kinds_of, sent_of
 from twofold_server.domain.clock import REVOCATION_LIFE, Clock
@@ -37,7 +38,7 @@ from twofold_server.domain.errors import (
 from twofold_server.domain.factors import SLOT, Factors
 from twofold_server.domain.proofs import Proven, SessionProofs, judge_code, prove_second_factor
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.sessions import ActiveSession, SessionTokens, SignedIn
+from twofold_server.domain.sessions import SessionTokens, SignedIn
 from twofold_server.domain.values import BackupCode, Handle, Password, RealmId, SecondFactor
 
 

@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from twofold_server.crypto.keyring import Keyring
-from twofold_server.db import accounts as db_accounts
 from twofold_server.db import cases as db_cases
 from twofold_server.db import outbox as db_outbox
 from twofold_server.db import support as db_support
 from twofold_server.db.outbox import Progress
-from twofold_server.db.pool import Connection, Pool, transaction
+from twofold_server.db.pool import Pool, transaction
 from twofold_server.db.retention import REVIVABLE
 from twofold_server.db.support import FoundRow
 from twofold_server.domain.agents import Agent, demand_no_agent
-from twofold_server.domain.clock import REVOCATION_LIFE, Clock
+from twofold_server.domain.clock import Clock
 from twofold_server.domain.deliveries import Delivery, told
 from twofold_server.domain.destinations import number_macs, open_number
+from twofold_server.domain.epochs import raise_epoch
 from twofold_server.domain.errors import AccountNotFound, SignUpNotFound
 from twofold_server.domain.masking import mask_email, mask_phone
 from twofold_server.domain.messages import MessageKind, Messages, address_mac
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sign_up import ACTIVATION, activation_place, activation_subject
-from twofold_server.domain.values import EmailAddress, PhoneNumber, Reason
+from twofold_server.domain.sign_up import ACTIVATION, activation_subject
+from twofold_server.domain.tickets import payload_place
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Support:
             if changed:
                 await db_support.set_state(tx, realm.realm_id, account_id, state, now)
                 if state == "locked":
-                    await self._end_sessions(tx, realm, account_id, now)
+                    await raise_epoch(tx, realm.realm_id, account_id, now)
                 await agent.record(
                     tx,
                     realm,
@@ -138,18 +138,6 @@ class Support:
             self._clock(),
             account_id=rows[0].account_id if len(rows) == 1 else None,
             details={"by": _NAMES[by], "found": len(rows)},
-        )
-
-    async def _end_sessions(self, tx: Connection, realm: Realm, account_id: UUID, now: datetime) -> None:
-        await db_accounts.raise_epoch(
-            tx,
-            realm.realm_id,
-            account_id,
-            second_factor=None,
-            keep_device=None,
-            revocation_id=uuid7(),
-            revocation_expire=now + REVOCATION_LIFE,
-            now=now,
         )
 
     async def revive(self, realm: Realm, agent: Agent, email: EmailAddress) -> datetime:
@@ -177,7 +165,7 @@ class Support:
             if not revived:
                 raise SignUpNotFound
             for found in revived:
-                place = activation_place(realm.realm_id, found.ticket_id)
+                place = payload_place(realm.realm_id, None, found.ticket_id)
                 claim = json.loads(self._keyring.open(found.payload, place))
                 await db_outbox.insert(
                     tx,

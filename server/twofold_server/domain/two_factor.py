@@ -16,6 +16,7 @@ from twofold_server.db import sessions as db_sessions
 from twofold_server.db.accounts import LockedAccount
 from twofold_server.db.factors import FactorRow, Status
 from twofold_server.db.pool import Connection, Pool, transaction
+from twofold_server.domain.active_sessions import ActiveSession, CarriedOver, carry_over
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import (
@@ -32,8 +33,9 @@ from twofold_server.domain.messages import MessageKind
 from twofold_server.domain.proofs import Proven, SessionProofs
 from twofold_server.domain.realms import Realm
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import ActiveSession, CarriedOver, SessionTokens, SignedIn, carry_over
-from twofold_server.domain.values import DisplayName, Password, SecondFactor
+from twofold_server.domain.sessions import SessionTokens, SignedIn
+from twofold_server.domain.values import Password, SecondFactor
+from twofold_server.domain.written_texts import DisplayName
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,33 +17,31 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.crypto.keyring import Keyring
 from twofold_server.db import accounts as db_accounts
-from twofold_server.db import email_changes as db_email_changes
 from twofold_server.db import phone_numbers as db_phone_numbers
 from twofold_server.db import tickets as db_tickets
 from twofold_server.db.pool import Connection, Pool, transaction
 from twofold_server.db.tickets import NewTicket
+from twofold_server.domain.active_sessions import demand_unfrozen
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.destinations import open_number
 from twofold_server.domain.errors import (
     AccountLocked,
-    ChangedMeanwhile,
     RecoveryNeedsSupport,
     TicketNotFound,
 )
 from twofold_server.domain.masking import mask_phone
 from twofold_server.domain.messages import MessageKind, Messages
 from twofold_server.domain.realms import SUPPORT_REALM, Realm, Realms
-from twofold_server.domain.recovery import demand_network, subject_of, ticket_place
+from twofold_server.domain.recovery import count_recovery, subject_of
 from twofold_server.domain.recovery_effect import CANCEL, RECOVERY, RecoveryEffects
 from twofold_server.domain.recovery_gate import PasswordGate
 from twofold_server.domain.security_log import SecurityLog
-from twofold_server.domain.sessions import demand_unfrozen
+from twofold_server.domain.tickets import payload_place, put_in_slot
 from twofold_server.domain.values import EmailAddress, Handle, Password, RealmId
 
 LINK: Final = "recovery_link"
-_SLOT_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class TwoFactorRecoveries:
         Raises TooManyAttempts (of the password, or its network), CaptchaRequired, CaptchaInvalid, CaptchaUnavailable,
         ChangedMeanwhile, Overloaded.
         """
-        await demand_network(self._pool, realm, origin, self._clock())
+        await count_recovery(self._pool, realm, origin, self._clock())
         await self._captchas.demand(realm, origin, always=True)
         judged = await self._gate.judge(realm, email, password, origin)
         now = self._clock()
@@ -115,7 +113,7 @@ class TwoFactorRecoveries:
             subject=subject_of(self._keyring, realm, purpose, email, judged.device_id),
             handle_hash=handle_hash,
             binding_hash=binding_hash,
-            payload=self._keyring.seal(json.dumps(kept).encode(), ticket_place(realm.realm_id, None, ticket_id)),
+            payload=self._keyring.seal(json.dumps(kept).encode(), payload_place(realm.realm_id, None, ticket_id)),
             create_time=now,
             expire_time=expire_time,
         )
@@ -128,10 +126,8 @@ class TwoFactorRecoveries:
             expire_time=expire_time,
             params={"token": token},
         )
-        for _ in range(_SLOT_TRIES):
-            if await db_tickets.put_bounded(self._pool, ticket, mail):
-                return Begun(binding, expire_time)
-        raise ChangedMeanwhile
+        await put_in_slot(self._pool, ticket, mail)
+        return Begun(binding, expire_time)
 
     async def confirm(
         self, realm_ids: tuple[RealmId, ...], handle: Handle, binding: Handle, origin: Origin
@@ -152,7 +148,7 @@ class TwoFactorRecoveries:
         if ticket is None:
             raise TicketNotFound(field="recovery_link_token")
         realm = await self._realms.get(RealmId(ticket.realm_id))
-        kept = json.loads(self._keyring.open(ticket.payload, ticket_place(realm.realm_id, None, ticket.ticket_id)))
+        kept = json.loads(self._keyring.open(ticket.payload, payload_place(realm.realm_id, None, ticket.ticket_id)))
         account_id = UUID(kept["account_id"])
         async with transaction(self._pool) as tx:
             if not await db_tickets.spend(
@@ -186,7 +182,7 @@ class TwoFactorRecoveries:
         def ticket(
             ticket_id: UUID, purpose: str, subject: str, hash: bytes, payload: bytes, end: datetime
         ) -> NewTicket:
-            place = ticket_place(realm.realm_id, account_id, ticket_id)
+            place = payload_place(realm.realm_id, account_id, ticket_id)
             return NewTicket(
                 ticket_id=ticket_id,
                 realm_id=realm.realm_id,
@@ -231,4 +227,4 @@ async def demand_standing(
     if locked is None or locked.epoch != epoch or not locked.second_factor:
         raise TicketNotFound(field=field)
     # The mailbox may be an intruder's, whose change of address was taken back.
-    demand_unfrozen(await db_email_changes.frozen_until(tx, realm.realm_id, account_id), now)
+    demand_unfrozen(locked.changes_frozen_until, now)

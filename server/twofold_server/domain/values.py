@@ -1,4 +1,5 @@
-"""What comes in by the door: typed values that are right by construction.
+"""What comes in by the door: typed values that are right by construction. What people write is in `written_texts`, and
+the end user's side of a call in `clients`.
 
 Each `parse` takes what was sent and returns the value or raises ValueError with a text for the caller, which never
 repeats what was sent. Past the door nothing is checked for shape again.
@@ -6,7 +7,6 @@ repeats what was sent. Past the door nothing is checked for shape again.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -28,16 +28,9 @@ TicketId = NewType("TicketId", UUID)
 
 MAXIMUM_EMAIL = 254
 MAXIMUM_PASSWORD = 256
-MAXIMUM_NAME = 64
-MAXIMUM_USER_AGENT = 512
 MAXIMUM_PHONE_TEXT = 32
-MAXIMUM_CAPTCHA = 8192
 MAXIMUM_PASSKEY_ANSWER = passkeys.MAX_CREDENTIAL_CHARACTERS
 
-MAXIMUM_REASON = 1000
-MAXIMUM_EVIDENCE = 200
-
-_NOT_WRITTEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _REALM = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _E164 = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
@@ -395,95 +388,6 @@ class WakeUpToken:
 
 
 @dataclass(frozen=True, slots=True)
-class DisplayName:
-    """What a user or factor is called: at most 64 code points, no control, format (bidi) or line-break characters, NFC.
-
-    Names end up in mails and pages of others: no link either.
-    """
-
-    text: str
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        if len(text) > MAXIMUM_NAME:
-            raise ValueError(f"Longer than {MAXIMUM_NAME} characters.")
-        text = unicodedata.normalize("NFC", text).strip()
-        if any(unicodedata.category(c) in _NOT_WRITTEN and c != "\u200d" for c in text):
-            raise ValueError("Has control, direction or line-break characters.")
-        if "://" in text or "www." in text.casefold():
-            raise ValueError("A name can't hold a link.")
-        return cls(text)
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceName:
-    """What something that an account owns is called: `text` as it was written, `key` by which it is unique in a realm.
-
-    1 to 64 code points, of the same characters as a DisplayName; case, compatibility forms and runs of spaces make no
-    difference.
-    """
-
-    text: str
-    key: str = field(repr=False)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        name = DisplayName.parse(text).text
-        if not name:
-            raise ValueError("Required.")
-        key = " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
-        # A single character may fold to many.
-        if not key or len(key) > 4 * MAXIMUM_NAME:
-            raise ValueError("Not a name.")
-        return cls(name, key)
-
-
-def parse_captcha(text: str) -> str:
-    """What a CAPTCHA's widget returned: at most 8192 visible ASCII characters; empty for none."""
-    if len(text) > MAXIMUM_CAPTCHA:
-        raise ValueError(f"Longer than {MAXIMUM_CAPTCHA} characters.")
-    if not all("!" <= c <= "~" for c in text):
-        raise ValueError("Visible ASCII characters alone.")
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an agent does something: 1 to 1000 characters, no control or direction characters but line breaks."""
-
-    text: str = field(repr=False)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        if len(text) > MAXIMUM_REASON:
-            raise ValueError(f"Longer than {MAXIMUM_REASON} characters.")
-        text = unicodedata.normalize("NFC", text).strip()
-        if not text:
-            raise ValueError("Required.")
-        if any(unicodedata.category(c) in _NOT_WRITTEN and c not in "\n\u200d" for c in text):
-            raise ValueError("Has control or direction characters.")
-        return cls(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A reference to what shows that a case is right: 1 to 200 characters on one line."""
-
-    text: str = field(repr=False)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        if len(text) > MAXIMUM_EVIDENCE:
-            raise ValueError(f"Longer than {MAXIMUM_EVIDENCE} characters.")
-        text = unicodedata.normalize("NFC", text).strip()
-        if not text:
-            raise ValueError("Empty.")
-        if any(unicodedata.category(c) in _NOT_WRITTEN and c != "\u200d" for c in text):
-            raise ValueError("Has control, direction or line-break characters.")
-        return cls(text)
-
-
-@dataclass(frozen=True, slots=True)
 class LanguageCode:
     """A BCP 47 tag of at most 35 characters; empty for none."""
 
@@ -507,72 +411,3 @@ class Audience:
         if len(text) > 255 or not all("!" <= c <= "~" for c in text):
             raise ValueError("Not an audience: at most 255 printable ASCII characters.")
         return cls(text)
-
-
-def parse_ip_address(text: str) -> str:
-    """A unicast address in its canonical text; an IPv4 address mapped into IPv6 counts as IPv4."""
-    if len(text) > 45:
-        raise ValueError("Not an IP address.")
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise ValueError("Not an IP address.") from None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            raise ValueError("An address of the end user has no zone.")
-        address = address.ipv4_mapped or address
-    if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255":
-        raise ValueError("Not a unicast address.")
-    return str(address)
-
-
-_PRIVATE = tuple(
-    ipaddress.ip_network(n)
-    for n in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "169.254.0.0/16",
-        "100.64.0.0/10",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
-
-
-def network_of(address: str) -> str:
-    """The network whose failures are counted together: an IPv4 address, an IPv6 /64.
-
-    Loopback and private ones are one each.
-    """
-    parsed = ipaddress.ip_address(address)
-    if parsed.is_loopback:
-        return "loopback"
-    if any(parsed in network for network in _PRIVATE):
-        return "private"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-    return str(parsed)
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The end user's side of a call, as far as the caller is believed.
-
-    `network` is what failures are counted under: the end user's network, or the caller's own where it may not state
-    one. `device` is unverified: its MAC is checked in the statement that uses it. `captcha` is unverified as well, and
-    is looked at where one is demanded.
-    """
-
-    network: str
-    ip_address: str = ""
-    user_agent: str = ""
-    device: tokens.DeviceParts | None = None
-    language_code: str = ""
-    stated: bool = False
-    captcha: str = field(default="", repr=False)
-
-    @property
-    def comparable_user_agent(self) -> str | None:
-        """What a session's is compared with; None where there is none and the caller may not state its client."""
-        return self.user_agent if self.user_agent or self.stated else None

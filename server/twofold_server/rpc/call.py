@@ -11,9 +11,9 @@ from twofold_server.domain.errors import ApproverInvalid, RealmNotFound, Session
 from twofold_server.domain.values import RealmId
 
 if TYPE_CHECKING:
+    from twofold_server.domain.active_sessions import ActiveSession
     from twofold_server.domain.approvers import ActiveApprover
     from twofold_server.domain.checked_tokens import CheckedToken
-    from twofold_server.domain.sessions import ActiveSession
 
 
 @dataclass(frozen=True, slots=True)

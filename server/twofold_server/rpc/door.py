@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from twofold_server.crypto import tokens
-from twofold_server.domain import paging, values
+from twofold_server.domain import clients, paging, values, written_texts
 from twofold_server.domain.errors import InvalidFields, SessionInvalid, Violation
 from twofold_server.rpc.call import Call
 
@@ -105,9 +105,9 @@ class Door:
         """What a browser answered about a passkey. Required."""
         return self.parse(path, values.PasskeyAnswer.parse)
 
-    def display_name(self, path: str) -> values.DisplayName:
+    def display_name(self, path: str) -> written_texts.DisplayName:
         """What somebody or something is called; may be empty."""
-        return self.parse(path, values.DisplayName.parse)
+        return self.parse(path, written_texts.DisplayName.parse)
 
     def language_code(self, path: str) -> values.LanguageCode:
         """A BCP 47 tag; may be empty."""
@@ -210,7 +210,7 @@ class Door:
             self.refuse("page_token", str(error))
         return paging.Page(size, after)
 
-    def client(self, call: Call, path: str = "client") -> values.Client:
+    def client(self, call: Call, path: str = "client") -> clients.Client:
         """The end user's side, as far as the caller is believed.
 
         A caller that may state its client must send an address with every credential. Of others the address is not
@@ -219,19 +219,19 @@ class Door:
         rule = call.client_rule
         address, network = "", f"caller:{call.caller.caller_id}"
         if rule.stated and (rule.address_required or self._text(f"{path}.ip_address")):
-            address = self.parse(f"{path}.ip_address", _required(values.parse_ip_address)) or ""
+            address = self.parse(f"{path}.ip_address", _required(clients.parse_ip_address)) or ""
             if address:
-                network = values.network_of(address)
+                network = clients.network_of(address)
                 if rule.global_only and not ipaddress.ip_address(address).is_global:
                     self.refuse(f"{path}.ip_address", "Not a global address, which this realm demands.")
-        return values.Client(
+        return clients.Client(
             network=network,
             ip_address=address,
             user_agent=_plain(self._text(f"{path}.user_agent")),
             device=self._device(f"{path}.device_token"),
             language_code=(self.language_code(f"{path}.language_code") or values.LanguageCode("")).text,
             stated=rule.stated,
-            captcha=self.parse(f"{path}.captcha", values.parse_captcha) or "",
+            captcha=self.parse(f"{path}.captcha", clients.parse_captcha) or "",
         )
 
     def _device(self, path: str) -> tokens.DeviceParts | None:
@@ -272,7 +272,7 @@ def _required(kind: Callable[[str], T]) -> Callable[[str], T]:
 
 def _plain(text: str) -> str:
     # Shown in lists and mails: no control, bidi or line-break characters. Cut first, so that a long one costs nothing.
-    cut = text[: values.MAXIMUM_USER_AGENT]
+    cut = text[: clients.MAXIMUM_USER_AGENT]
     return cut if cut.isascii() and cut.isprintable() else "".join(c for c in cut if _is_plain(c))
 
 

@@ -41,9 +41,10 @@ from twofold_server.rpc.trace import Trace
 from twofold_server.rpc.wire import bad_text_field
 
 if TYPE_CHECKING:
+    from twofold_server.domain.active_sessions import ActiveSession
     from twofold_server.domain.approvers import Approvers
     from twofold_server.domain.checked_tokens import CheckedToken, CheckedTokens
-    from twofold_server.domain.sessions import ActiveSession, Sessions
+    from twofold_server.domain.sessions import Sessions
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Authenticate = Callable[[Context], Awaitable[tuple[Caller, str | None]]]

@@ -13,7 +13,7 @@ from twofold_server.domain.recovery_codes import RecoveryCodes
 from twofold_server.domain.recovery_effect import RecoveryEffects
 from twofold_server.domain.sign_in_hints import SignInHints
 from twofold_server.domain.two_factor_recovery import TwoFactorRecoveries
-from twofold_server.domain.values import ResourceName
+from twofold_server.domain.written_texts import ResourceName
 from twofold_server.rpc import packing
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import reading

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from twofold.v1 import access_pb2
+from twofold_server.domain.active_sessions import is_recent
 from twofold_server.domain.errors import (
     RecentPasswordRequired,
     RecentTwoFactorRequired,
@@ -13,11 +14,10 @@ from twofold_server.domain.errors import (
     TwofoldError,
 )
 from twofold_server.domain.realms import SUPPORT_REALM
-from twofold_server.domain.sessions import is_recent
 
 if TYPE_CHECKING:
+    from twofold_server.domain.active_sessions import ActiveSession
     from twofold_server.domain.realms import Realm
-    from twofold_server.domain.sessions import ActiveSession
 
 
 def unmet(requirement: int, session: ActiveSession, realm: Realm, now: datetime) -> TwofoldError | None:

@@ -15,7 +15,8 @@ from twofold_server.domain.cases import Cases
 from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.support import Support
-from twofold_server.domain.values import EmailAddress, Evidence, PhoneNumber, Reason
+from twofold_server.domain.values import EmailAddress, PhoneNumber
+from twofold_server.domain.written_texts import Evidence, Reason
 from twofold_server.rpc import desk_packing, packing
 from twofold_server.rpc.call import Call
 from twofold_server.rpc.door import Door, reading

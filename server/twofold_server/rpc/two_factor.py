@@ -10,6 +10,7 @@ from twofold_server.domain.approvals import Approvals
 from twofold_server.domain.approvers import Approvers
 from twofold_server.domain.attempts import Origin
 from twofold_server.domain.challenges import Challenges
+from twofold_server.domain.clients import Client
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.devices import Devices
 from twofold_server.domain.enrollments import Enrollments
@@ -20,7 +21,7 @@ from twofold_server.domain.paging import Pages
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.step_up import StepUps
 from twofold_server.domain.two_factor import TwoFactor
-from twofold_server.domain.values import Client, EmailAddress, Handle, PhoneNumber, SupportCode
+from twofold_server.domain.values import EmailAddress, Handle, PhoneNumber, SupportCode
 from twofold_server.rpc import packing
 from twofold_server.rpc.approvers import ApproverMethods
 from twofold_server.rpc.call import Call

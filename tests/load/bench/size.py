@@ -19,10 +19,10 @@ from twofold_server.db.migrate import migrate
 from twofold_server.db.pool import Pool, open_pool
 from twofold_server.db.verdicts import Code
 from twofold_server.domain.attempts import KNOWN, Origin, attempt, hour_of
+from twofold_server.domain.clients import Client
 from twofold_server.domain.clock import system_clock
 from twofold_server.domain.new_sessions import details_of, new_device, new_session
 from twofold_server.domain.realms import Realm, Realms
-from twofold_server.domain.values import Client
 
 _GOAL = 1.2
 _FEW = 10_000

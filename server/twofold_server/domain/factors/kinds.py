@@ -48,8 +48,3 @@ def of_kind(enrolled: Enrolled, kind: str) -> list[tuple[UUID, bytes]]:
 def secret_place(realm_id: str, account_id: UUID | None, factor_id: UUID) -> Place:
     """Where a factor's secret is sealed for."""
     return Place("factors", "secret", realm_id, str(account_id), str(factor_id))
-
-
-def sent_place(realm_id: str, account_id: UUID | None, ticket_id: UUID) -> Place:
-    """Where the payload of what was sent is sealed for."""
-    return Place("tickets", "payload", realm_id, str(account_id), str(ticket_id))
