@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Generator
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
@@ -16,7 +17,8 @@ from twofold.errors import TwofoldError
 from twofold.guard import RETRY_SECONDS, Guard, Refusal, bearer_token, enter, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from contextvars import Context
 
     from twofold.sync_verifier import SyncVerifier
     from twofold.verifier import Verifier
@@ -49,9 +51,7 @@ class VerifierInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[_Request, _Response] | None]
-        ],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[_Request, _Response] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[_Request, _Response] | None:
         """Judge the call, and give what serves or refuses it."""
@@ -70,8 +70,7 @@ class VerifierInterceptor(grpc.aio.ServerInterceptor):
         if inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
             return handler
         # grpc.aio runs a method that is not async in a thread, which inherits nothing of the task.
-        context = copy_context()
-        return _replaced(handler, lambda request, call: context.copy().run(behavior, request, call))
+        return _replaced(handler, _inheriting(behavior, copy_context(), streams=handler.response_streaming))
 
 
 class SyncVerifierInterceptor(grpc.ServerInterceptor):
@@ -95,15 +94,14 @@ class SyncVerifierInterceptor(grpc.ServerInterceptor):
 
         # Not here, but in the call's own thread: this one serves every call, and `check` may block. It is run in a
         # context of the call's own.
-        def judged(request: Any, call: grpc.ServicerContext) -> Any:
+        def judged(request: object, call: grpc.ServicerContext) -> object:
             try:
                 session = self._guard.admit(self._verifier.check(_token(handler_call_details)))
             except Refusal as refused:
-                _refuse(refused, call)
+                return _refuse(refused, call)
             except TwofoldError as error:
-                _refuse(refusal(error), call)
-            else:
-                enter(session)
+                return _refuse(refusal(error), call)
+            enter(session)
             return behavior(request, call)
 
         return _replaced(handler, judged)
@@ -129,14 +127,30 @@ def _replaced(handler: Handler, behavior: Callable[[Any, Any], Any], *, deserial
     return made
 
 
+def _inheriting(behavior: Callable[[Any, Any], Any], context: Context, *, streams: bool) -> Callable[[Any, Any], Any]:
+    """The same method, run in a context: a stream of answers step by step, as a generator is run by who asks it."""
+
+    def answers(request: object, call: object) -> Iterator[object]:
+        found = iter(context.run(behavior, request, call))
+        end = object()
+        try:
+            while (answer := context.run(next, found, end)) is not end:
+                yield answer
+        finally:
+            if isinstance(found, Generator):
+                context.run(found.close)
+
+    return answers if streams else lambda request, call: context.run(behavior, request, call)
+
+
 def _refuse_async(refused: Refusal) -> Callable[[Any, Any], Awaitable[None]]:
-    async def refuse(_: Any, call: grpc.aio.ServicerContext[Any, Any]) -> None:
+    async def refuse(_: object, call: grpc.aio.ServicerContext[Any, Any]) -> None:
         await call.abort(refused.code, refused.text, _trailers(refused))
 
     return refuse
 
 
-def _refuse(refused: Refusal, call: grpc.ServicerContext) -> None:
+def _refuse(refused: Refusal, call: grpc.ServicerContext) -> NoReturn:
     call.set_trailing_metadata(_trailers(refused))
     call.abort(refused.code, refused.text)
 
