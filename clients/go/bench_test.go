@@ -6,20 +6,22 @@ import (
 	"crypto/sha256"
 	"testing"
 	"time"
+
+	"twofold.example/go/internal/fake"
 )
 
 func seenJudge(b *testing.B) (*judge, string) {
 	b.Helper()
-	minter := newMinter(b)
+	minter := fake.NewMinter("key-1")
 	settings := verification{
-		realmID: "default", audience: "billing", silence: time.Hour, cacheSize: 32_768, clock: time.Now,
+		realmID: fake.Realm, audience: fake.Audience, silence: time.Hour, cacheSize: 32_768, clock: time.Now,
 	}
 	j := newJudge(&settings, func() {})
-	if err := j.takeKeys(minter.keys(b)); err != nil {
+	if err := j.takeKeys(fake.Keys(minter)); err != nil {
 		b.Fatal(err)
 	}
 	j.freshUntil.Store(int64(time.Hour))
-	return j, minter.token(b, nil)
+	return j, minter.Token(nil)
 }
 
 func BenchmarkSeen(b *testing.B) {
@@ -53,14 +55,14 @@ func BenchmarkNew(b *testing.B) {
 }
 
 func BenchmarkRawP256(b *testing.B) {
-	minter := newMinter(b)
+	minter := fake.NewMinter("key-1")
 	digest := sha256.Sum256([]byte("signed"))
-	signature, err := ecdsa.SignASN1(rand.Reader, minter.key, digest[:])
+	signature, err := ecdsa.SignASN1(rand.Reader, minter.Key, digest[:])
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if !ecdsa.VerifyASN1(&minter.key.PublicKey, digest[:], signature) {
+		if !ecdsa.VerifyASN1(&minter.Key.PublicKey, digest[:], signature) {
 			b.Fatal("refused")
 		}
 	}
