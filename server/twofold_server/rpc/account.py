@@ -6,7 +6,6 @@ from typing import Final
 
 from twofold.v1 import account_pb2
 from twofold_server.domain.accounts import Accounts
-from twofold_server.domain.attempts import Origin
 from twofold_server.domain.email_changes import EmailChanges
 from twofold_server.domain.email_undos import EmailUndos
 from twofold_server.domain.owed_enrollments import EnrollmentOwed
@@ -57,10 +56,8 @@ class AccountServicer:
             password = door.new_password("password", realm.settings.password_minimum)
             display_name = door.display_name("display_name")
             language = door.language_code("language_code")
-            client = door.client(call)
-        result = await self._sign_ups.sign_up(
-            realm, email, password, display_name, language, Origin(call.caller.name, client)
-        )
+            origin = door.origin(call)
+        result = await self._sign_ups.sign_up(realm, email, password, display_name, language, origin)
         return account_pb2.SignUpResponse(
             sign_up_binding=result.sign_up_binding,
             resend_time=packing.timestamp(result.resend_time),
@@ -74,8 +71,8 @@ class AccountServicer:
         with reading(request) as door:
             email = door.email()
             binding = door.handle("sign_up_binding")
-            client = door.client(call)
-        resend_time = await self._sign_ups.resend(realm, email, binding, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        resend_time = await self._sign_ups.resend(realm, email, binding, origin)
         return account_pb2.ResendActivationResponse(resend_time=packing.timestamp(resend_time))
 
     async def ActivateAccount(
@@ -91,8 +88,8 @@ class AccountServicer:
                     proof = door.password()
                 case _:
                     proof = door.new_password()
-            client = door.client(call)
-        row = await self._sign_ups.activate(call.realms, handle, proof, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        row = await self._sign_ups.activate(call.realms, handle, proof, origin)
         return account_pb2.ActivateAccountResponse(account=packing.account(row))
 
     async def SignIn(self, request: account_pb2.SignInRequest, call: Call) -> account_pb2.SignInResponse:
@@ -108,14 +105,14 @@ class AccountServicer:
             password = door.password()
             second_factor = door.second_factor("second_factor", required=False)
             audience = door.audience()
-            client = door.client(call)
+            origin = door.origin(call)
         result = await self._sign_ins.sign_in(
             realm,
             email,
             password,
             second_factor,
             demand_audience(realm, audience),
-            Origin(call.caller.name, client),
+            origin,
             trust_device=request.trust_device,
         )
         if isinstance(result, SignedIn):
@@ -129,8 +126,8 @@ class AccountServicer:
     ) -> account_pb2.SignInResponse:
         with reading(request) as door:
             audience = door.audience()
-            client = door.client(call)
-        asked = await self._passkeys.begin(realm, demand_audience(realm, audience), Origin(call.caller.name, client))
+            origin = door.origin(call)
+        asked = await self._passkeys.begin(realm, demand_audience(realm, audience), origin)
         return account_pb2.SignInResponse(passkey_sign_in=packing.passkey_sign_in(asked))
 
     async def _finish_passkey(
@@ -140,10 +137,8 @@ class AccountServicer:
             handle = door.handle("passkey_assertion.passkey_token")
             binding = door.handle("passkey_assertion.passkey_binding")
             answer = door.passkey_answer("passkey_assertion.credential_json")
-            client = door.client(call)
-        result = await self._passkeys.finish(
-            realm, handle, binding, answer, Origin(call.caller.name, client), trust_device=request.trust_device
-        )
+            origin = door.origin(call)
+        result = await self._passkeys.finish(realm, handle, binding, answer, origin, trust_device=request.trust_device)
         return account_pb2.SignInResponse(signed_in=packing.signed_in(result))
 
     async def GetAccount(self, request: account_pb2.GetAccountRequest, call: Call) -> account_pb2.GetAccountResponse:
@@ -169,10 +164,8 @@ class AccountServicer:
             door.one_of("reauthentication.proof")
             present = door.password("reauthentication.password")
             new = door.new_password("new_password", realm.settings.password_minimum)
-            client = door.client(call)
-        result, advice = await self._accounts.change_password(
-            realm, call.user, Origin(call.caller.name, client), present, new
-        )
+            origin = door.origin(call)
+        result, advice = await self._accounts.change_password(realm, call.user, origin, present, new)
         return account_pb2.ChangePasswordResponse(
             session=packing.session(result.session, result.session.session_id),
             tokens=packing.tokens(result.tokens),
@@ -183,8 +176,8 @@ class AccountServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             new_email = door.email("new_email")
-            client = door.client(call)
-        asked = await self._email_changes.change(realm, call.user, Origin(call.caller.name, client), new_email)
+            origin = door.origin(call)
+        asked = await self._email_changes.change(realm, call.user, origin, new_email)
         return account_pb2.ChangeEmailResponse(
             expire_time=packing.timestamp(asked.expire_time), resend_time=packing.timestamp(asked.resend_time)
         )
@@ -195,8 +188,8 @@ class AccountServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             handle = door.handle("email_change_token")
-            client = door.client(call)
-        row, result = await self._email_changes.confirm(realm, call.user, Origin(call.caller.name, client), handle)
+            origin = door.origin(call)
+        row, result = await self._email_changes.confirm(realm, call.user, origin, handle)
         return account_pb2.ConfirmEmailChangeResponse(
             account=packing.account(row, await self._phone_numbers.get(call.user)),
             session=packing.session(result.session, result.session.session_id),
@@ -214,8 +207,8 @@ class AccountServicer:
                     proof = door.password()
                 case "second_factor":
                     proof = door.second_factor(required=True)
-            client = door.client(call)
-        undone = await self._email_undos.undo(call.realms, handle, proof, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        undone = await self._email_undos.undo(call.realms, handle, proof, origin)
         response = account_pb2.UndoEmailChangeResponse(email_restored=undone.restored)
         if undone.frozen_until is not None:
             response.changes_frozen_until.FromDatetime(undone.frozen_until)
@@ -227,8 +220,8 @@ class AccountServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             number = door.phone_number()
-            client = door.client(call)
-        begun = await self._phone_numbers.change(realm, call.user, Origin(call.caller.name, client), number)
+            origin = door.origin(call)
+        begun = await self._phone_numbers.change(realm, call.user, origin, number)
         return account_pb2.ChangePhoneNumberResponse(
             phone_number_token=begun.phone_number_token,
             expire_time=packing.timestamp(begun.expire_time),
@@ -243,8 +236,8 @@ class AccountServicer:
         with reading(request) as door:
             handle = door.handle("phone_number_token")
             code = door.short_code()
-            client = door.client(call)
-        number = await self._phone_numbers.confirm(realm, call.user, Origin(call.caller.name, client), handle, code)
+            origin = door.origin(call)
+        number = await self._phone_numbers.confirm(realm, call.user, origin, handle, code)
         row = await self._accounts.get(call.user)
         return account_pb2.ConfirmPhoneNumberResponse(account=packing.account(row, number))
 
@@ -256,8 +249,8 @@ class AccountServicer:
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
             second_factor = door.second_factor("second_factor", required=False)
-            client = door.client(call)
-        await self._accounts.delete(realm, call.user, Origin(call.caller.name, client), password, second_factor)
+            origin = door.origin(call)
+        await self._accounts.delete(realm, call.user, origin, password, second_factor)
         return account_pb2.DeleteAccountResponse()
 
     async def ListSignIns(self, request: account_pb2.ListSignInsRequest, call: Call) -> account_pb2.ListSignInsResponse:

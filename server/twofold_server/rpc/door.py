@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from twofold_server.crypto import tokens
 from twofold_server.domain import clients, paging, values, written_texts
+from twofold_server.domain.attempts import Origin
 from twofold_server.domain.errors import InvalidFields, SessionInvalid, Violation
 from twofold_server.rpc.call import Call
 
@@ -233,6 +234,10 @@ class Door:
             stated=rule.stated,
             captcha=self.parse(f"{path}.captcha", clients.parse_captcha) or "",
         )
+
+    def origin(self, call: Call) -> Origin:
+        """Where a call comes from: the caller, and what `client` states as far as that is believed."""
+        return Origin(call.caller.name, self.client(call))
 
     def _device(self, path: str) -> tokens.DeviceParts | None:
         text = self._text(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twofold.v1 import recovery_pb2
-from twofold_server.domain.attempts import Origin
 from twofold_server.domain.captcha import Captchas
 from twofold_server.domain.realms import Realms
 from twofold_server.domain.recovery import Addition, PasswordResets
@@ -62,8 +61,8 @@ class RecoveryServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             email = door.email()
-            client = door.client(call)
-        asked = await self._resets.request(realm, email, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        asked = await self._resets.request(realm, email, origin)
         return recovery_pb2.RequestPasswordResetResponse(
             reset_binding=asked.reset_binding, resend_time=packing.timestamp(asked.resend_time)
         )
@@ -75,8 +74,8 @@ class RecoveryServicer:
             handle = door.handle("reset_token")
             binding = door.handle("reset_binding")
             new = door.new_password()
-            client = door.client(call)
-        added, advice = await self._resets.reset(call.realms, handle, binding, new, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        added, advice = await self._resets.reset(call.realms, handle, binding, new, origin)
         return recovery_pb2.ResetPasswordResponse(
             additions=[_addition(row) for row in added], password_advice=packing.advice(advice)
         )
@@ -88,8 +87,8 @@ class RecoveryServicer:
         with reading(request) as door:
             email = door.email()
             password = door.password()
-            client = door.client(call)
-        begun = await self._recoveries.begin(realm, email, password, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        begun = await self._recoveries.begin(realm, email, password, origin)
         return recovery_pb2.BeginTwoFactorRecoveryResponse(
             recovery_binding=begun.recovery_binding, expire_time=packing.timestamp(begun.expire_time)
         )
@@ -100,8 +99,8 @@ class RecoveryServicer:
         with reading(request) as door:
             handle = door.handle("recovery_link_token")
             binding = door.handle("recovery_binding")
-            client = door.client(call)
-        found = await self._recoveries.confirm(call.realms, handle, binding, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        found = await self._recoveries.confirm(call.realms, handle, binding, origin)
         return recovery_pb2.ConfirmTwoFactorRecoveryResponse(
             recovery_token=found.recovery_token,
             expire_time=packing.timestamp(found.expire_time),
@@ -113,8 +112,8 @@ class RecoveryServicer:
     ) -> recovery_pb2.SendTwoFactorRecoveryCodeResponse:
         with reading(request) as door:
             handle = door.handle("recovery_token")
-            client = door.client(call)
-        sent = await self._codes.send(call.realms, handle, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        sent = await self._codes.send(call.realms, handle, origin)
         return recovery_pb2.SendTwoFactorRecoveryCodeResponse(
             masked_phone_number=sent.destination,
             code_expire_time=packing.timestamp(sent.expire_time),
@@ -127,8 +126,8 @@ class RecoveryServicer:
         with reading(request) as door:
             handle = door.handle("recovery_token")
             code = door.short_code()
-            client = door.client(call)
-        effective = await self._codes.finish(call.realms, handle, code, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        effective = await self._codes.finish(call.realms, handle, code, origin)
         return recovery_pb2.FinishTwoFactorRecoveryResponse(effective_time=packing.timestamp(effective))
 
     async def CancelTwoFactorRecovery(
@@ -136,8 +135,8 @@ class RecoveryServicer:
     ) -> recovery_pb2.CancelTwoFactorRecoveryResponse:
         with reading(request) as door:
             handle = door.handle("cancel_token")
-            client = door.client(call)
-        await self._effects.cancel(call.realms, handle, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        await self._effects.cancel(call.realms, handle, origin)
         return recovery_pb2.CancelTwoFactorRecoveryResponse()
 
     async def RequestSignInHint(
@@ -146,8 +145,8 @@ class RecoveryServicer:
         realm = await self._realms.get(call.realm)
         with reading(request) as door:
             name = door.parse("resource_name", ResourceName.parse)
-            client = door.client(call)
-        hint = await self._hints.hint(realm, name, Origin(call.caller.name, client))
+            origin = door.origin(call)
+        hint = await self._hints.hint(realm, name, origin)
         return recovery_pb2.RequestSignInHintResponse(masked_email=hint)
 
     async def CreateCaptcha(

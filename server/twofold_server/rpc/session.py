@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from twofold.v1 import session_pb2
-from twofold_server.domain.attempts import Origin
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import SessionInvalid
 from twofold_server.domain.paging import Pages
@@ -78,8 +77,7 @@ class SessionServicer:
         with reading(request) as door:
             proof = door.one_of("proof")
             password = door.password() if proof == "password" else None
-            client = door.client(call)
-        origin = Origin(call.caller.name, client)
+            origin = door.origin(call)
         if password is not None:
             result = await self._step_ups.with_password(realm, call.user, origin, password)
             return session_pb2.StepUpResponse(signed_in=packing.signed_in(result))

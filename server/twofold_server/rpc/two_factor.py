@@ -109,8 +109,7 @@ class TwoFactorServicer(ApproverMethods):
             handle = door.handle("enrollment_token")
             proof = door.first_proof()
             owed = _owed(request, door)
-            client = door.client(call)
-        origin = Origin(call.caller.name, client)
+            origin = door.origin(call)
         if owed is not None:
             result = await self._owed.finish(
                 call.realms, *owed, handle, proof, origin, trust_device=request.trust_device
@@ -169,10 +168,8 @@ class TwoFactorServicer(ApproverMethods):
             door.one_of("reauthentication.proof")
             password = door.password("reauthentication.password")
             second_factor = door.second_factor("second_factor", required=False)
-            client = door.client(call)
-        result = await self._two_factor.disable(
-            realm, call.user, Origin(call.caller.name, client), password, second_factor
-        )
+            origin = door.origin(call)
+        result = await self._two_factor.disable(realm, call.user, origin, password, second_factor)
         return two_factor_pb2.DisableTwoFactorResponse(
             session=packing.session(result.session, result.session.session_id), tokens=packing.tokens(result.tokens)
         )
@@ -205,9 +202,8 @@ class TwoFactorServicer(ApproverMethods):
             handle = door.handle("challenge_token")
             binding = door.handle("challenge_binding")
             second_factor = door.second_factor("second_factor", required=True, challenged=True)
-            client = door.client(call)
+            origin = door.origin(call)
         assert second_factor is not None
-        origin = Origin(call.caller.name, client)
         result = await self._challenges.finish(
             call.realms, handle, binding, second_factor, origin, trust_device=request.trust_device
         )
