@@ -3,14 +3,14 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-faults test-browser test-postfix check guards bench generate format lock
+.PHONY: help run demo test test-faults test-browser test-postfix test-clients check guards bench generate format lock
 
 # The first Python of 3.11 or newer; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ENVIRONMENT := .venv/made-from
-TESTS := tests --ignore=tests/faults --ignore=tests/browser --ignore=tests/postfix
+TESTS := tests --ignore=tests/faults --ignore=tests/browser --ignore=tests/postfix --ignore=tests/clients
 # One more than cores, as tests wait now and then; what measures time runs alone afterwards.
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 4 ] || n=4; echo $$((n + 1)))
 
@@ -39,6 +39,11 @@ test-postfix: $(ENVIRONMENT) ## send mail through a real Postfix, which must be 
 	@[ -x /usr/sbin/postfix ] && [ "$$(id -u)" = 0 ] || { \
 		echo "make test-postfix needs Postfix, and root to start it (Debian: apt install postfix)" >&2; exit 1; }
 	@exec $(BIN)/pytest tests/postfix -q $(ARGS)
+
+test-clients: $(ENVIRONMENT) ## try every client against one server; needs Go, Node, Java and Maven (LANGUAGES="go java": these alone)
+	@set -e; chosen=$$($(BIN)/python -m dev.languages $(LANGUAGES)); for language in $$chosen; do \
+		[ ! -f clients/$$language/Makefile ] || $(MAKE) --no-print-directory -C clients/$$language build; done
+	@LANGUAGES="$(LANGUAGES)" $(BIN)/pytest tests/clients -q $(ARGS)
 
 check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code
 	$(BIN)/ruff check
