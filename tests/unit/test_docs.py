@@ -1,16 +1,21 @@
 """The pages that people read: no link leads nowhere, and those that are written from the contract say what it says."""
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from google.protobuf import json_format, message_factory
+from grpc_health.v1 import health_pb2
 
 from dev.environment import ROOT
 from dev.reference.contract import ContractUnreadable, Enum, File, Message, Value
 from dev.reference.markup import Links, Page, anchor
 from dev.reference.reasons import errors
+from twofold.v1 import account_pb2, session_pb2
 
 _LEFT_OUT = {"node_modules", "target", "build", "dist"}
 
@@ -106,3 +111,20 @@ def test_types_of_other_pages_are_linked_from_where_the_text_stands() -> None:
     assert links.type("Session", Page("reference/sign_in.md")) == "[`Session`](#session)"
     assert links.type("Session", Page("errors.md")) == "[`Session`](reference/sign_in.md#session)"
     assert links.type("google.protobuf.Timestamp", Page("errors.md")) == "`Timestamp`"
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "tests" / "load" / "ghz").glob("*.json")), ids=lambda path: path.stem)
+def test_load_configurations_call_what_is_there(config: Path) -> None:
+    """Each names a file, a method and fields that exist, and takes every secret from the environment."""
+    found = json.loads(config.read_text(encoding="utf-8"))
+    assert (ROOT / found["proto"]).is_file()
+    assert all((ROOT / folder).is_dir() for folder in found.get("import-paths", ()))
+    service, _, method = found["call"].partition("/")
+    services: dict[str, Any] = {
+        name: file.services_by_name[name.rpartition(".")[2]]
+        for file in (account_pb2.DESCRIPTOR, session_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR)
+        for name in (service.full_name for service in file.services_by_name.values())
+    }
+    request = services[service].methods_by_name[method].input_type
+    json_format.ParseDict(found["data"], message_factory.GetMessageClass(request)())
+    assert all("{{ env " in value for value in found.get("metadata", {}).values())
