@@ -1,6 +1,6 @@
 module twofold.example/go/tools
 
-go 1.26.0
+go 1.25.0
 
 tool (
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc

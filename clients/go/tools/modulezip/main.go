@@ -31,12 +31,19 @@ func write(folder, version, into string) error {
 		return err
 	}
 	named := module.Version{Path: modfile.ModulePath(content), Version: version}
-	root, err := output(folder, "git", "rev-parse", "--show-toplevel")
+	tree, err := os.MkdirTemp("", "modulezip-")
 	if err != nil {
 		return err
 	}
-	below, err := output(folder, "git", "rev-parse", "--show-prefix")
-	if err != nil {
+	defer os.RemoveAll(tree)
+	archive := filepath.Join(tree, "tree.tar")
+	if _, err := output(folder, "git", "archive", "--format=tar", "--output="+archive, "HEAD:./"); err != nil {
+		return err
+	}
+	if _, err := output(tree, "tar", "-xf", archive); err != nil {
+		return err
+	}
+	if err := os.Remove(archive); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(into), 0o755); err != nil {
@@ -48,7 +55,7 @@ func write(folder, version, into string) error {
 	if err != nil {
 		return err
 	}
-	err = zip.CreateFromVCS(made, named, root, "HEAD", strings.TrimSuffix(below, "/"))
+	err = zip.CreateFromDir(made, named, tree)
 	if closed := made.Close(); err == nil {
 		err = closed
 	}
