@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.authority import Authority
 from tests.e2e.conftest import Launch
-from tests.e2e.program import Program, environment, free_address, run
+from tests.e2e.program import run
+from tests.e2e.secured import Secured
+from tests.e2e.secured import secured as start_secured
 from twofold import Client, InvalidFields, PermissionDenied, TlsOptions, TwofoldError, Unauthenticated, Unavailable
 from twofold.v1 import account_pb2, session_pb2, sign_in_pb2
 
@@ -20,57 +20,10 @@ SIGN_UP = account_pb2.SignUpRequest(email="ada@example.org", password="correct h
 KEYS = session_pb2.GetSigningKeysRequest()
 
 
-@dataclass(frozen=True, slots=True)
-class Secured:
-    """A server outside development, and what its operator made."""
-
-    program: Program
-    port: str
-    mtls_port: str
-    authority: Authority
-    clients: Authority
-    shop: str
-    api: str
-
-    @property
-    def tls(self) -> TlsOptions:
-        return TlsOptions(self.authority.certificate)
-
-    def client(self, credential: str | None) -> Client:
-        return Client(f"localhost:{self.port}", credential=credential, tls=self.tls)
-
-
 @pytest.fixture
 async def secured(database: str, tmp_path: Path, launch: Launch) -> Secured:
     """A server with TLS, mutual TLS beside it, a front end `shop` and a verifier `api`."""
-    authority, clients = Authority("Servers"), Authority("Callers")
-    chain, key = authority.server().write(tmp_path, "server")
-    (tmp_path / "clients.crt").write_bytes(clients.certificate)
-    address, mtls_address = free_address(), free_address()
-    settings = environment(
-        database_url=database,
-        listen=address,
-        mtls_listen=mtls_address,
-        tls_client_ca_file=tmp_path / "clients.crt",
-        tls_client_name_prefixes='["spiffe://shop.test/"]',
-        tls_certificate_file=chain,
-        tls_key_file=key,
-        master_key_file=tmp_path / "master.txt",
-        mail_directory=tmp_path / "sent",
-        hash_slots_directory=tmp_path / "slots",
-        argon2_memory_kib=8,
-        argon2_time_cost=1,
-    )
-    (tmp_path / "master.txt").touch(0o600)
-    (tmp_path / "master.txt").write_text(secrets.token_hex(32))
-    credentials = []
-    for name, role in (("shop", "frontend"), ("api", "verifier")):
-        added = await run(settings, "caller", "add", name, "--realm", "default", "--role", role, "--may-state-client")
-        assert added.code == 0, added
-        credentials.append(added.out.strip())
-    program = await launch(settings, address)
-    port, mtls_port = address.rpartition(":")[2], mtls_address.rpartition(":")[2]
-    return Secured(program, port, mtls_port, authority, clients, *credentials)
+    return await start_secured(database, tmp_path, launch)
 
 
 async def test_a_caller_with_its_credential(secured: Secured) -> None:
@@ -93,6 +46,37 @@ async def test_a_caller_with_its_credential(secured: Secured) -> None:
             for _ in range(60):
                 await client.sessions.GetSigningKeys(KEYS)
                 await asyncio.sleep(0.1)
+
+
+async def test_a_rotated_credential(secured: Secured) -> None:
+    """The new credential is good within 5 s and the old one beside it, until it is rotated without an overlap."""
+
+    async def is_good(credential: str) -> bool:
+        async with secured.client(credential) as client:
+            try:
+                await client.sessions.GetSigningKeys(KEYS)
+            except Unauthenticated as refusal:
+                assert refusal.reason == "CALLER_UNKNOWN"
+                return False
+            return True
+
+    async def within_five_seconds(credential: str, good: bool) -> None:
+        async with asyncio.timeout(10):
+            while await is_good(credential) is not good:
+                await asyncio.sleep(0.1)
+
+    assert await is_good(secured.api)
+    rotated = await run(secured.program.environment, "caller", "rotate", "api", "--overlap", "10m")
+    assert rotated.code == 0, rotated
+    second = rotated.out.strip()
+    await within_five_seconds(second, good=True)
+    assert await is_good(secured.api)
+    third = (await run(secured.program.environment, "caller", "rotate", "api", "--overlap", "0s")).out.strip()
+    await within_five_seconds(third, good=True)
+    assert [await is_good(credential) for credential in (secured.api, second, third)] == [False, False, True]
+    log = secured.program.log.read_text()
+    for credential in (secured.api, second, third):
+        assert credential[37:] not in log
 
 
 async def test_callers_that_prove_nothing(secured: Secured) -> None:
