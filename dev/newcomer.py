@@ -18,11 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from dev.environment import ROOT
+from dev.languages import Missing, chosen
 from dev.quick_start import Block, NoQuickStart, read, script
 
 _ADDRESS = ("127.0.0.1", 50051)
@@ -31,26 +31,6 @@ _QUICK_START_SECONDS = 600.0
 _SERVER_SECONDS = 600.0
 _STOP_SECONDS = 40.0
 _SIGN_IN = ("/twofold.v1.AccountService/SignIn", "/twofold.v1.TwoFactorService/FinishChallenge")
-
-
-@dataclass(frozen=True)
-class Language:
-    """A client's language, and the programs that its users have."""
-
-    name: str
-    programs: tuple[str, ...]
-
-    def missing(self) -> list[str]:
-        """Those of the programs that are not here."""
-        return [program for program in self.programs if shutil.which(program) is None]
-
-
-LANGUAGES = (
-    Language("python", ("python3",)),
-    Language("go", ("go",)),
-    Language("typescript", ("node", "npm")),
-    Language("java", ("java", "mvn")),
-)
 
 
 class NotThere(Exception):
@@ -65,7 +45,7 @@ def main() -> int:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        languages = _chosen(arguments.languages)
+        languages = chosen(" ".join(arguments.languages))
         folder = Path(tempfile.mkdtemp(prefix="twofold-newcomer-"))
         try:
             _go(folder, languages)
@@ -73,12 +53,11 @@ def main() -> int:
             if arguments.keep:
                 print(f"the newcomer's folder: {folder}")
             else:
-                # Go makes what it has fetched read-only where its folder is in here.
                 shutil.rmtree(folder, ignore_errors=True)
     except KeyboardInterrupt:
         print("newcomer: stopped", file=sys.stderr)
         return 130
-    except (NotThere, NoQuickStart) as failure:
+    except (Missing, NotThere, NoQuickStart) as failure:
         print(f"newcomer: {failure}", file=sys.stderr)
         return 1
     return 0
@@ -88,37 +67,28 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _chosen(names: list[str]) -> list[Language]:
-    if unknown := set(names) - {language.name for language in LANGUAGES}:
-        raise NotThere(f"no such language: {', '.join(sorted(unknown))}")
-    chosen = []
-    for language in LANGUAGES:
-        if names and language.name not in names:
-            continue
-        if missing := language.missing():
-            if os.environ.get("CI") == "true":
-                raise NotThere(f"{language.name} needs {' and '.join(missing)}, which must be installed where CI=true")
-            print(f"-- {language.name} is left out: {' and '.join(missing)} not found", flush=True)
-            continue
-        chosen.append(language)
-    return chosen
-
-
-def _go(folder: Path, languages: list[Language]) -> None:
+def _go(folder: Path, languages: list[str]) -> None:
     _demand_free_port()
     clone = folder / "twofold"
     _clone(clone)
     environment = _environment() | {"TWOFOLD": str(clone)}
     # All are read first: a README without its markers is told before minutes have gone.
     own = read(clone / "README.md")
-    starts = {language: read(clone / "clients" / language.name / "README.md") for language in languages}
+    starts = {language: read(clone / "clients" / language / "README.md") for language in languages}
     with _left_running([block for block in own if block.goes_on], clone, environment, folder / "server.log") as log:
         rest = [block for block in own if not block.goes_on]
         _play("README.md", rest, clone, environment, log)
+        lost = []
         for language, blocks in starts.items():
-            empty = folder / language.name
+            empty = folder / language
             empty.mkdir()
-            _play(f"clients/{language.name}/README.md", blocks, empty, environment, log)
+            try:
+                _play(f"clients/{language}/README.md", blocks, empty, environment, log)
+            except NotThere as failure:
+                print(f"   {str(failure).splitlines()[0]}", flush=True)
+                lost.append(str(failure))
+    if lost:
+        raise NotThere("\n\n".join(lost))
 
 
 def _clone(clone: Path) -> None:
