@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.secured import PREFIX, Secured
+import asyncpg
+
+from dev.postgres import Server
+from tests.clients import helper
+from tests.e2e.program import Program, start
+from tests.e2e.secured import PREFIX, Secured, secured
+from twofold_server.db.migrate import migrate
 
 STORY: Final = Path(__file__).parents[2] / "clients" / "scenario" / "story.json"
 REALM: Final = "default"
 AUDIENCE: Final = "twofold"
 WAYS: Final = ("tls", "mtls")
 """How a client connects: with a credential over TLS, or by its certificate over mutual TLS."""
+
+_GRANTS: Final = {"shop": ("frontend", "verifier"), "api": ("verifier",)}
+_databases = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +65,26 @@ class Served:
         path.touch(0o600)
         path.write_text(json.dumps(told))
         return path
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    cluster: Server, admin: asyncpg.Connection[asyncpg.Record], folder: Path, **settings: object
+) -> AsyncIterator[Served]:
+    """A server outside development; `shop` is front end and verifier in the realm `default`, `api` a verifier alone."""
+    database = f"clients_{next(_databases)}"
+    await admin.execute(f"CREATE DATABASE {database}")
+    await migrate(cluster.dsn(database))
+    programs: list[Program] = []
+
+    async def begin(given: dict[str, str], address: str) -> Program:
+        programs.append(await start(given, address, folder / "server.log"))
+        return programs[-1]
+
+    try:
+        server = await secured(cluster.dsn(database), folder, begin, _GRANTS, **settings)
+        with helper.serving(folder / "sent") as url:
+            yield Served(server, url, folder)
+    finally:
+        for program in programs:
+            program.kill()

@@ -175,6 +175,38 @@ async def test_callers(database: str, tmp_path: Path) -> None:
     assert (await run(settings, "caller", "add", "api", "--realm", "default", "--role", "king")).code == 2
 
 
+async def test_a_callers_credential_rotates(database: str, tmp_path: Path) -> None:
+    """The new credential is alone on standard output; what is said of the old one, and listed, is until when."""
+    settings = development(database, tmp_path)
+    old = (await run(settings, "caller", "add", "shop", "--realm", "default", "--role", "frontend")).out.strip()
+    rotated = await run(settings, "caller", "rotate", "shop")
+    assert rotated.code == 0, rotated
+    new = rotated.out.strip()
+    assert new != old
+    assert new[:37] == old[:37]
+    assert len(new) == len(old)
+    assert new not in rotated.err
+    assert "stays good until" in rotated.err
+    listed = (await run(settings, "caller", "list")).out
+    assert "shop\tits old credential ends 20" in listed
+    assert listed.endswith("UTC\tfrontend in default\n")
+    assert old not in listed
+    assert new not in listed
+    at_once = await run(settings, "caller", "rotate", "shop", "--overlap", "0s")
+    assert at_once.code == 0, at_once
+    assert "until now ends" in at_once.err
+    assert (await run(settings, "caller", "list")).out == "shop\tfrontend in default\n"
+    for arguments, named in (
+        (("nobody",), "no live caller nobody"),
+        (("shop", "--overlap", "31d"), "0s to 30d"),
+        (("shop", "--overlap", "soon"), "--overlap"),
+        (("shop", "--overlap", "-1d"), "--overlap"),
+    ):
+        assert named in refusal(await run(settings, "caller", "rotate", *arguments)), arguments
+    await run(settings, "caller", "end", "shop")
+    assert "no live caller shop" in refusal(await run(settings, "caller", "rotate", "shop"))
+
+
 async def test_resources(service: Service, database: str, tmp_path: Path) -> None:
     """What an account owns is noted, listed and forgotten by name; what can't be is refused in a line."""
     settings = development(database, tmp_path)

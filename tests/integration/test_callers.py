@@ -160,7 +160,7 @@ async def test_a_caller_made_after_its_id_was_tried_works_in_five_seconds(
     assert caller is not None
     with pytest.raises(CallerUnknown):
         await callers.authenticate(credential)
-    await pool.execute("INSERT INTO callers VALUES ($1, $2, $3, $4, $5)", *caller.values())
+    await pool.execute("INSERT INTO callers VALUES ($1, $2, $3, $4, $5, $6, $7)", *caller.values())
     clock.advance(5.1)
     assert (await callers.authenticate(credential)).name == "shop"
 

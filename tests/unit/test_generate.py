@@ -42,7 +42,7 @@ def test_a_new_version_goes_to_every_place_and_changes_nothing_else(tree: Path) 
 def test_a_place_that_is_gone_is_told(tree: Path) -> None:
     """A file that no longer names its version is an error, not a version left behind."""
     (tree / "server/twofold_server/__init__.py").write_text("")
-    with pytest.raises(EnvironmentFailed, match="server/twofold_server/__init__.py does not name the version"):
+    with pytest.raises(EnvironmentFailed, match=r"server/twofold_server/__init__\.py does not name the version"):
         version.fresh()
 
 
@@ -50,7 +50,7 @@ def test_a_place_that_is_gone_is_told(tree: Path) -> None:
 def test_a_version_has_three_numbers(tree: Path, text: str) -> None:
     """What not every language's packages would read alike is refused."""
     (tree / "VERSION").write_text(text)
-    with pytest.raises(EnvironmentFailed, match="1.2.3"):
+    with pytest.raises(EnvironmentFailed, match=r"1\.2\.3"):
         version.version()
 
 

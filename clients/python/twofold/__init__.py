@@ -1,7 +1,8 @@
 """The client of the Twofold authentication service: `Client` for asyncio, `SyncClient` for threads.
 
-`Verifier` and `SyncVerifier` check access tokens without a call; they need the extra `twofold[verifier]`. `Approver`
-is a phone that approves sign-ins, in Python; it needs `twofold[approver]`.
+`Verifier` and `SyncVerifier` check access tokens without a call; they need the extra `twofold[verifier]`.
+`VerifierMiddleware` (ASGI), `VerifierInterceptor` and `SyncVerifierInterceptor` (gRPC) guard a service with one.
+`Approver` is a phone that approves sign-ins, in Python; it needs `twofold[approver]`.
 """
 
 from importlib import import_module
@@ -11,6 +12,7 @@ from twofold._version import __version__
 
 if TYPE_CHECKING:
     from twofold.approver import Approver, ApproverIdentity
+    from twofold.asgi import VerifierMiddleware
     from twofold.client import Client
     from twofold.errors import (
         Aborted,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
         Unavailable,
         VerifierNotReady,
     )
+    from twofold.guard import current_session
+    from twofold.interceptors import SyncVerifierInterceptor, VerifierInterceptor
     from twofold.sync_client import SyncClient
     from twofold.sync_verifier import SyncVerifier
     from twofold.transport import TlsOptions
@@ -60,14 +64,18 @@ __all__ = [
     "SessionExpired",
     "SyncClient",
     "SyncVerifier",
+    "SyncVerifierInterceptor",
     "TlsOptions",
     "TwofoldError",
     "Unauthenticated",
     "Unavailable",
     "VerifiedSession",
     "Verifier",
+    "VerifierInterceptor",
+    "VerifierMiddleware",
     "VerifierNotReady",
     "__version__",
+    "current_session",
 ]
 
 
@@ -78,9 +86,13 @@ _HOMES = {
     "Client": "client",
     "SyncClient": "sync_client",
     "SyncVerifier": "sync_verifier",
+    "SyncVerifierInterceptor": "interceptors",
     "TlsOptions": "transport",
     "VerifiedSession": "verified",
     "Verifier": "verifier",
+    "VerifierInterceptor": "interceptors",
+    "VerifierMiddleware": "asgi",
+    "current_session": "guard",
 }
 
 

@@ -111,6 +111,11 @@ class Verifier:
         self._loop = asyncio.get_running_loop()
         self._tasks = [self._loop.create_task(self._keep_keys()), self._loop.create_task(self._keep_watching())]
 
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` was called; it can be called once."""
+        return self._loop is not None
+
     async def wait_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 the same as of a call
         """Return once tokens can be verified. Raises VerifierNotReady after `timeout` seconds (`deadline`).
 

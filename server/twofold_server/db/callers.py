@@ -29,6 +29,8 @@ class CallerRow:
     credential_hash: bytes = field(repr=False)
     create_time: datetime
     end_time: datetime | None
+    previous_hash: bytes | None = field(repr=False)
+    previous_until: datetime | None
     grants: tuple[GrantRow, ...]
 
 
@@ -36,7 +38,8 @@ async def by_id(db: Connection, caller_id: UUID) -> CallerRow | None:
     """A caller, ended ones too."""
     rows = await db.fetch(
         """
-        SELECT c.caller_id, c.name, c.credential_hash, c.create_time, c.end_time, g.realm_id, g.role, g.may_state_client
+        SELECT c.caller_id, c.name, c.credential_hash, c.create_time, c.end_time, c.previous_hash, c.previous_until,
+               g.realm_id, g.role, g.may_state_client
         FROM callers c LEFT JOIN caller_grants g ON g.caller_id = c.caller_id
         WHERE c.caller_id = $1
         """,
@@ -50,7 +53,8 @@ async def by_name(db: Connection, name: str) -> CallerRow | None:
     """A caller by its unique name, ended ones too."""
     rows = await db.fetch(
         """
-        SELECT c.caller_id, c.name, c.credential_hash, c.create_time, c.end_time, g.realm_id, g.role, g.may_state_client
+        SELECT c.caller_id, c.name, c.credential_hash, c.create_time, c.end_time, c.previous_hash, c.previous_until,
+               g.realm_id, g.role, g.may_state_client
         FROM callers c LEFT JOIN caller_grants g ON g.caller_id = c.caller_id
         WHERE c.name = $1
         """,
@@ -64,7 +68,8 @@ async def every(db: Connection) -> list[CallerRow]:
     """Every caller, ended ones too, by name."""
     rows = await db.fetch(
         """
-        SELECT c.caller_id, c.name, c.credential_hash, c.create_time, c.end_time, g.realm_id, g.role, g.may_state_client
+        SELECT c.caller_id, c.name, c.credential_hash, c.create_time, c.end_time, c.previous_hash, c.previous_until,
+               g.realm_id, g.role, g.may_state_client
         FROM callers c LEFT JOIN caller_grants g ON g.caller_id = c.caller_id
         ORDER BY c.name, g.realm_id, g.role
         """
@@ -119,6 +124,26 @@ async def put_grant(db: Connection, name: str, grant: GrantRow, now: datetime) -
     return written is not None
 
 
+async def rotate(db: Connection, name: str, credential_hash: bytes, previous_until: datetime | None) -> UUID | None:
+    """Give a live caller a new credential, and return its id; None if there is none of that name.
+
+    The credential until now is good until `previous_until`, or no more; the one before it ends.
+    """
+    caller_id: UUID | None = await db.fetchval(
+        """
+        UPDATE callers
+        SET previous_hash = CASE WHEN $3::timestamptz IS NOT NULL THEN credential_hash END, previous_until = $3,
+            credential_hash = $2
+        WHERE name = $1 AND end_time IS NULL
+        RETURNING caller_id
+        """,
+        name,
+        credential_hash,
+        previous_until,
+    )
+    return caller_id
+
+
 async def end(db: Connection, name: str, now: datetime) -> bool:
     """End a caller for good; False if there is no such live one."""
     written = await db.fetchval(
@@ -145,6 +170,8 @@ def _callers(rows: list[Record]) -> list[CallerRow]:
             credential_hash=first[caller_id]["credential_hash"],
             create_time=first[caller_id]["create_time"],
             end_time=first[caller_id]["end_time"],
+            previous_hash=first[caller_id]["previous_hash"],
+            previous_until=first[caller_id]["previous_until"],
             grants=tuple(of_caller),
         )
         for caller_id, of_caller in grants.items()

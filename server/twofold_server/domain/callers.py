@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from twofold_server.crypto import tokens
 from twofold_server.db import callers as rows
 from twofold_server.db.pool import Pool
+from twofold_server.domain import durations
 from twofold_server.domain.cached import Cached
 from twofold_server.domain.clock import Clock
 from twofold_server.domain.errors import CallerUnknown, Overloaded
@@ -25,12 +26,16 @@ from twofold_server.domain.values import RealmId
 CACHE_LIFETIME: Final = timedelta(seconds=5)
 """How long an ended caller, or a changed grant, may go on as it was."""
 
+LONGEST_OVERLAP: Final = timedelta(days=30)
+"""How long a credential may go on beside its successor at most."""
+
 DEVELOPMENT: Final = "development"
 """Name of the caller of calls without a credential, in development alone."""
 
 _UNKNOWN_KEPT: Final = 1024
 _UNKNOWN_READS_PER_SECOND: Final = 50
 _BEFORE_SECRET: Final = len("tfc_") + 32 + len("_")
+_NO_HASH: Final = bytes(hashlib.sha256().digest_size)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,126}[a-z0-9])?")
 
 
@@ -90,7 +95,17 @@ class CallerRefused(Exception):
 class _Entry:
     caller: Caller
     credential_hash: bytes = field(repr=False)
+    previous_hash: bytes | None = field(repr=False)
+    previous_until: datetime | None
     ended: bool
+
+    def accepts(self, presented: bytes, now: datetime) -> bool:
+        """Whether a credential of that hash is good: the last one, or the one before until its overlap ends."""
+        overlaps = self.previous_hash is not None and self.previous_until is not None and now < self.previous_until
+        # Always two comparisons, both to their end: the time tells neither which one matched nor whether two are good.
+        is_last = hmac.compare_digest(presented, self.credential_hash)
+        is_previous = hmac.compare_digest(presented, self.previous_hash or _NO_HASH) & overlaps
+        return (is_last | is_previous) and not self.ended
 
 
 class Callers:
@@ -130,7 +145,7 @@ class Callers:
             entry = await self._find(credential[:_BEFORE_SECRET], lambda: rows.by_id(self._pool, parts.caller_id))
         # What stands before the secret was found as it is spelt, and the hash covers every character after it.
         presented = hashlib.sha256(credential[_BEFORE_SECRET:].encode("utf-8", "surrogatepass")).digest()
-        if not hmac.compare_digest(presented, entry.credential_hash) or entry.ended:
+        if not entry.accepts(presented, self._clock()):
             raise CallerUnknown
         return entry.caller
 
@@ -169,8 +184,22 @@ class Callers:
         if not await rows.put_grant(self._pool, name, _row(grant), self._clock()):
             raise CallerRefused(f"There is no live caller {name}, or no realm {grant.realm_id}.")
 
+    async def rotate(self, name: str, overlap: timedelta) -> str:
+        """Give a caller a new credential and return it; it is not stored, never shown again, and known in 5 seconds.
+
+        The one until now stays good for `overlap` (0 s to 30 days); the one before that, if it is still good, ends.
+        Raises CallerRefused.
+        """
+        if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+            raise CallerRefused(f"The overlap is 0s to {durations.show(LONGEST_OVERLAP)}.")
+        secret, hashed = tokens.new_secret_token()
+        caller_id = await rows.rotate(self._pool, name, hashed, self._clock() + overlap if overlap else None)
+        if caller_id is None:
+            raise CallerRefused(f"There is no live caller {name}.")
+        return tokens.format_caller_credential(caller_id, secret)
+
     async def end(self, name: str) -> None:
-        """End a caller for good; it is refused within 5 seconds. Raises CallerRefused."""
+        """End a caller with all its credentials for good; it is refused within 5 seconds. Raises CallerRefused."""
         if not await rows.end(self._pool, name, self._clock()):
             raise CallerRefused(f"There is no live caller {name}.")
 
@@ -219,7 +248,13 @@ async def _read_entry(read: Callable[[], Awaitable[rows.CallerRow | None]]) -> _
     if row is None:
         return None
     grants = tuple(Grant(RealmId(g.realm_id), Role(g.role), g.may_state_client) for g in row.grants)
-    return _Entry(Caller(row.caller_id, row.name, grants), row.credential_hash, row.end_time is not None)
+    return _Entry(
+        Caller(row.caller_id, row.name, grants),
+        row.credential_hash,
+        row.previous_hash,
+        row.previous_until,
+        row.end_time is not None,
+    )
 
 
 def names(roles: Iterable[Role]) -> str:
