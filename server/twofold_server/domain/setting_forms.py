@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
+from twofold_server.domain import durations
 from twofold_server.domain.written_texts import DisplayName
 
 Stored = int | bool | str | list[str]
 Value = int | bool | str | timedelta | tuple[str, ...]
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _TRUE: Final = frozenset({"true", "yes", "on"})
 _FALSE: Final = frozenset({"false", "no", "off"})
 
@@ -48,9 +47,7 @@ def show(value: object) -> str:
     """A setting's value as `parsed` reads it."""
     match value:
         case timedelta():
-            seconds = int(value.total_seconds())
-            unit = next(u for u in "dhms" if seconds % _UNITS[u] == 0)
-            return f"{seconds // _UNITS[unit]}{unit}"
+            return durations.show(value)
         case tuple():
             return ",".join(str(part) for part in value)
         case bool():
@@ -75,10 +72,10 @@ def parsed(setting: Field[Value], text: str) -> Stored:
                 raise SettingRefused(f"{name}: a whole number.")
             stored = int(text)
         case timedelta():
-            found = _DURATION.fullmatch(text)
+            found = durations.parse(text)
             if found is None:
                 raise SettingRefused(f"{name}: a duration such as 90s, 10m, 24h or 2d.")
-            stored = int(found[1]) * _UNITS[found[2] or "s"]
+            stored = int(found.total_seconds())
         case tuple():
             stored = [part.strip() for part in text.split(",")] if text else []
         case _:
