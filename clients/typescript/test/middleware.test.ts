@@ -24,6 +24,7 @@ import {
 } from "../dist/index.js";
 import { protect as protectConnect, verifiedSession } from "../dist/middleware/connect.js";
 import { protect as protectFastify, sessionOf as fastifySessionOf } from "../dist/middleware/fastify.js";
+import { Guard } from "../dist/middleware/guard.js";
 import type { Checker } from "../dist/middleware/guard.js";
 import { protect, sessionOf } from "../dist/middleware/http.js";
 import { ended, expired, invalid } from "../dist/verified.js";
@@ -277,6 +278,19 @@ for (const [name, start] of Object.entries(services)) {
     });
   });
 }
+
+await test("reads a long value in one pass: with each space looked at for each other, this test takes an hour", async () => {
+  const guard = new Guard(checker, {});
+  const spaces = " ".repeat(2 ** 20);
+  for (const [value, reason] of [
+    [`Bearer a${spaces}b`, "SESSION_INVALID"],
+    [`Bearer a${spaces}\t`, "SESSION_INVALID"],
+    [`Bearer${spaces}`, "SESSION_REQUIRED"],
+  ] as const) {
+    const judged = await guard.admit([value]);
+    assert.equal("refusal" in judged && judged.refusal.reason, reason);
+  }
+});
 
 await test("options that open nothing are refused", () => {
   assert.throws(() => protect(checker, { open: ["health"] }), TypeError);

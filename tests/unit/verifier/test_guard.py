@@ -47,6 +47,15 @@ def test_where_there_is_no_token_one_is_asked_for(values: list[str]) -> None:
     assert caught.value.reason == "SESSION_REQUIRED"
 
 
+@pytest.mark.parametrize("value", [f"Bearer a{' ' * 2**20}b", f"Bearer{' ' * 2**20}", f"Bearer a{' ' * 2**20}\t"])
+def test_a_long_value_is_read_in_one_pass(value: str) -> None:
+    """Anybody can send one: with each space looked at for each other, this test takes an hour."""
+    try:
+        assert bearer_token([value]).startswith("a ")
+    except Refusal as refused:
+        assert refused.reason == "SESSION_REQUIRED"
+
+
 def test_two_authorizations_are_none() -> None:
     """It must not depend on the reader which of two tokens counts, be they alike."""
     for values in (["Bearer abc", "Bearer abc"], ["Bearer abc", "Basic abc"], ["", "Bearer abc"]):

@@ -6,7 +6,7 @@ import type { VerifiedSession } from "../verified.js";
 /** What a client is asked to wait while the verifier can't judge: it reconnects with pauses of at most 2 s. */
 export const RETRY_SECONDS = 1;
 
-const BEARER = /^bearer +(\S.*?) *$/i;
+const SCHEME = "bearer ";
 
 /** What judges tokens: a Verifier, or a double of one in tests. */
 export interface Checker {
@@ -64,8 +64,8 @@ export class Guard {
     if (authorization.length > 1) {
       return { refusal: invalid("There is more than one authorization.") };
     }
-    const token = BEARER.exec(authorization[0] ?? "")?.[1];
-    if (token === undefined) {
+    const token = tokenOf(authorization[0] ?? "");
+    if (token === "") {
       const text = "An access token is required.";
       return {
         refusal: { code: "UNAUTHENTICATED", httpStatus: 401, text, reason: "SESSION_REQUIRED", error: "" },
@@ -84,6 +84,23 @@ export class Guard {
     }
     return { session };
   }
+}
+
+/** The token of a value of `authorization`; empty where there is none. */
+function tokenOf(value: string): string {
+  if (value.slice(0, SCHEME.length).toLowerCase() !== SCHEME) {
+    return "";
+  }
+  // Not by a pattern: anybody can send a long value, and one that backtracks would hold up every other request.
+  let begin = SCHEME.length;
+  let end = value.length;
+  while (value[begin] === " ") {
+    begin += 1;
+  }
+  while (end > begin && value[end - 1] === " ") {
+    end -= 1;
+  }
+  return value.slice(begin, end);
 }
 
 /** The value of `WWW-Authenticate`; undefined where there is nothing to challenge for. */
