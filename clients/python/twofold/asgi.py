@@ -62,7 +62,8 @@ class VerifierMiddleware:
         if kind not in ("http", "websocket"):
             raise ValueError(f"a scope of the type {kind!r} can't be guarded")
         if _path(scope) in self._guard.open:
-            await self._app(scope, receive, send)
+            # A server may begin a request in the context of the one before it on the connection.
+            await self._serve(None, scope, receive, send)
             return
         try:
             session = await self._judge(scope)
@@ -72,6 +73,9 @@ class VerifierMiddleware:
         scope[SESSION_KEY] = session
         # Another dict: a server that gives every request the same one must not have it carry a session to the next.
         scope["state"] = {**scope.get("state", {}), STATE_KEY: session}
+        await self._serve(session, scope, receive, send)
+
+    async def _serve(self, session: VerifiedSession | None, scope: Scope, receive: Receive, send: Send) -> None:
         token = enter(session)
         try:
             await self._app(scope, receive, send)

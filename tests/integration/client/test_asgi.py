@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -15,6 +16,7 @@ from tests.integration.client.fake_server import fails, hangs
 from tests.integration.client.stream_server import StreamServer, eventually, now
 from tests.unit.verifier.samples import AUDIENCE, CASES, CLAIMS, GOOD, NOW, REALM, revocation
 from twofold import Verifier, VerifierMiddleware, current_session
+from twofold.guard import enter
 
 ONE_FACTOR = next(case["token"] for case in CASES if case["expect"] == "ok" and case["claims"]["aal"] == 1)
 BEARER = [(b"authorization", f"Bearer {GOOD}".encode())]
@@ -125,6 +127,16 @@ async def test_open_paths_ask_for_nothing(verifier: Any) -> None:
         for path in ("/healthz/", "//healthz", "/healthz/../whoami", "/Healthz", "/healthz;a", "/api/healthz", "/"):
             assert (await ask(guarded, path))[0] == 401, path
         assert (await ask(guarded, "/apihealthz", root_path="/api"))[0] == 401
+
+
+async def test_an_open_path_has_no_session_of_the_request_before_it(server: StreamServer, verifier: Any) -> None:
+    """Even where the server begins it in that request's context, as uvicorn may on a connection that is kept."""
+    app = App()
+    async with verifier() as running, alive(VerifierMiddleware(app, running, open_paths=["/healthz"])) as guarded:
+        context = contextvars.copy_context()
+        context.run(enter, running.verify(GOOD))
+        await asyncio.create_task(ask(guarded, "/healthz"), context=context)
+    assert app.sessions == [""]
 
 
 async def test_a_websocket_is_refused_before_it_is_accepted(verifier: Any) -> None:
