@@ -105,6 +105,7 @@ class Judge:
         self._fresh_until = -math.inf
         self._lock = threading.Lock()
         self._fetching = False
+        self._stopped = False
         self._unknown_key_from = -math.inf
 
     @property
@@ -182,7 +183,7 @@ class Judge:
         published = response.SerializeToString(deterministic=True)
         with self._lock:
             self._fetching = False
-            if self._trust is not None and self._trust.published == published:
+            if self._stopped or (self._trust is not None and self._trust.published == published):
                 return
             keys = {
                 key.key_id: Key(
@@ -235,8 +236,10 @@ class Judge:
         return current
 
     def stop(self) -> None:
-        """Vouch for nobody any more."""
-        self._trust = None
+        """Vouch for nobody any more, whatever arrives yet."""
+        with self._lock:
+            self._stopped = True
+            self._trust = None
         self._fresh_until = -math.inf
 
 

@@ -69,6 +69,7 @@ export class Judge {
   #trust: Trust | undefined;
   #freshUntil = -Infinity;
   #fetching = false;
+  #stopped = false;
   #unknownKeyFrom = -Infinity;
 
   /** `fetchKeys` is called when the keys are to be fetched. Throws TypeError where a value makes no sense. */
@@ -174,7 +175,7 @@ export class Judge {
       );
     }
     const published = Buffer.from(toBinary(GetSigningKeysResponseSchema, response));
-    if (this.#trust === undefined || !this.#trust.published.equals(published)) {
+    if (!this.#stopped && this.#trust?.published.equals(published) !== true) {
       const keys = response.keys.map((key): [string, Key] => [
         key.keyId,
         {
@@ -239,8 +240,9 @@ export class Judge {
     return current;
   }
 
-  /** Vouch for nobody any more. */
+  /** Vouch for nobody any more, whatever arrives yet. */
   stop(): void {
+    this.#stopped = true;
     this.#trust = undefined;
     this.#freshUntil = -Infinity;
   }

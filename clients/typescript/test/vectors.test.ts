@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 
-import { fromJson } from "@bufbuild/protobuf";
+import { create, fromJson } from "@bufbuild/protobuf";
 import type { JsonValue } from "@bufbuild/protobuf";
 
 import { SessionEnded, SessionExpired, VerifierNotReady } from "../dist/index.js";
 import { WatchRevocationsResponseSchema } from "../dist/v1.js";
-import { judgeOf, vectors } from "./support/vectors.js";
+import { judgeOf, keysOf, vectors } from "./support/vectors.js";
 
 const UNSEEN = new Set(["jti", "iat", "nbf", "org"]);
 
@@ -49,6 +49,18 @@ await suite("access tokens", async () => {
       }
     });
   }
+});
+
+await test("a judge that was stopped vouches for nobody, whatever arrives yet", () => {
+  const given = vectors("access_tokens");
+  const judge = judgeOf(given, { fresh: true });
+  const good = given.cases.find(({ expect }) => expect === "ok")?.token ?? "";
+  judge.verify(good);
+  const stream = judge.openStream();
+  judge.stop();
+  judge.takeKeys(keysOf(given));
+  stream.take(create(WatchRevocationsResponseSchema, { reset: true, current: true, resumeToken: "1" }));
+  assert.throws(() => judge.verify(good), VerifierNotReady);
 });
 
 await suite("revocations", async () => {

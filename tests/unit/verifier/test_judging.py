@@ -46,6 +46,14 @@ def test_nothing_is_vouched_for_before_the_snapshot_is_complete() -> None:
     assert reason_of(bench) == ""
 
 
+def test_after_the_end_nothing_that_arrives_counts(bench: Bench) -> None:
+    """Keys and revocations that were under way when it was stopped make it vouch for nobody."""
+    bench.judge.stop()
+    bench.judge.take_keys(key_set())
+    bench.tell(reset=True)
+    assert reason_of(bench) == "NOT_READY"
+
+
 def test_silence_ends_trust_and_a_sign_of_life_renews_it(bench: Bench) -> None:
     """After 5 s without a message nobody is vouched for, cached or not, until the next one."""
     assert reason_of(bench) == ""
