@@ -42,7 +42,8 @@ func Protect(checker twofold.Checker, options ...Option) func(http.Handler) http
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
-			if p.open[request.URL.Path] {
+			// With an encoded slash in it a path may be another one to the router: /public%2Finfo is a {name} to ServeMux.
+			if p.open[request.URL.Path] && request.URL.RawPath == "" {
 				next.ServeHTTP(answer, request)
 				return
 			}

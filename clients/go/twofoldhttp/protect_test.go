@@ -90,6 +90,21 @@ func TestProtect(t *testing.T) {
 	}
 }
 
+// A path is open as it is routed: to ServeMux an encoded slash is part of a name.
+func TestAnEncodedSlashOpensNothing(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/public/info", whoami)
+	mux.HandleFunc("/{tenant}", whoami)
+	handler := twofoldhttp.Protect(checker{}, twofoldhttp.Open("/public/info"))(mux)
+	for path, status := range map[string]int{"/public/info": 200, "/public%2Finfo": 401, "/public%2finfo": 401} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != status {
+			t.Error(path, answer.Code)
+		}
+	}
+}
+
 func ExampleProtect() {
 	verifier, err := twofold.StartVerifier(context.Background(), "127.0.0.1:50051", "default", "twofold")
 	if err != nil {
