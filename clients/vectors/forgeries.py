@@ -94,6 +94,40 @@ def bad_claims() -> dict[str, str]:
     cases["a claim twice, one good"] = token(payload='{"aud":"shipping",' + text[1:])
     cases["claims nested 1,200 deep"] = token(payload="[" * 1200)
     cases["claims nested 500 deep as objects"] = token(payload='{"a":' * 500)
+    # What lenient readers take, and readers differ about.
+    exp, client = f'"exp":{NOW + 240}', '"client_id":"web"'
+    spellings = {
+        "an unknown claim nested 32 deep": (text[-1:], ',"note":' + "[" * 32 + "]" * 32 + "}"),
+        "half of a surrogate pair in client_id": (client, r'"client_id":"w\ud800b"'),
+        "the halves of a surrogate pair changed about": (client, r'"client_id":"\ude00\ud83d"'),
+        "half of a surrogate pair in an unknown claim": (text[-1:], r',"note":"\udfff"}'),
+        "half of a surrogate pair in a name": (text[-1:], r',"\ud800":1}'),
+        "a surrogate pair as two characters of UTF-8": (client, b'"client_id":"\xed\xa0\xbd\xed\xb8\x80"'),
+        "a name twice, once by an escape": (text[-1:], r',"\u0061ud":"billing"}'),
+        "an unknown claim with a name twice within": (text[-1:], ',"note":{"a":1,"a":1}}'),
+        "exp with a fraction of zero": (exp, exp + ".0"),
+        "exp with an exponent": (exp, exp + "e0"),
+        "exp with a zero in front": (exp, f'"exp":0{NOW + 240}'),
+        "exp with a plus in front": (exp, f'"exp":+{NOW + 240}'),
+        "exp in digits beyond ASCII": (
+            exp,
+            '"exp":' + str(NOW + 240).translate({48 + i: 0x0660 + i for i in range(10)}),
+        ),
+        "a comma at the end": (text[-1:], ",}"),
+        "a comma at the end of amr": ('"amr":[', '"amr":["pwd",],"note":['),
+        "a name without quotes": ('"exp"', "exp"),
+        "a comment": ('"exp"', '/**/"exp"'),
+        "a tab within text": (client, '"client_id":"w\tb"'),
+        "an escape that JSON has not": (client, r'"client_id":"w\x62"'),
+        "an escape of three digits": (client, r'"client_id":"w\u062"'),
+        "an escape of a sign and digits": (client, r'"client_id":"w\u+062"'),
+        "a space that JSON has not": (text[-1:], "\u00a0}"),
+        "a form feed between": (text[-1:], "\f}"),
+        "a zero byte at the end of the claims": (text[-1:], "}\0"),
+    }
+    for name, (old, new) in spellings.items():
+        altered = new if isinstance(new, bytes) else new.encode()
+        cases[name] = token(payload=altered.join(text.encode().rsplit(old.encode(), 1)))
     cases["exp NaN"] = token(payload=text.replace(f'"exp":{NOW + 240}', '"exp":NaN'))
     cases["claims that are a list"] = token(payload=[CLAIMS])
     cases["claims that are not UTF-8"] = token(payload=text.encode().replace(b'"web"', b'"w\xffb"'))

@@ -32,6 +32,18 @@ def good() -> list[dict[str, Any]]:
         "in its last second": (token(payload={**CLAIMS, "exp": NOW + 1}), {**CLAIMS, "exp": NOW + 1}),
         "the other of the two signatures that ECDSA allows: n - s": (f"{signed}.{b64(high_s)}", CLAIMS),
         "a client_id beyond ASCII": (token(payload={**CLAIMS, "client_id": "wéb"}), {**CLAIMS, "client_id": "wéb"}),
+        "text and a name by escapes": (
+            token(payload=json.dumps(CLAIMS).replace('"aud": "b', r'"\u0061ud": "\u0062')),
+            CLAIMS,
+        ),
+        "a surrogate pair by escapes": (
+            token(payload=json.dumps({**CLAIMS, "client_id": "\U0001f600"})),
+            {**CLAIMS, "client_id": "\U0001f600"},
+        ),
+        "an unknown claim nested 31 deep": (
+            token(payload=json.dumps(CLAIMS)[:-1] + ',"note":' + "[" * 31 + "]" * 31 + "}"),
+            CLAIMS,
+        ),
     }
     found: list[dict[str, Any]] = [
         {"name": name, "token": text, "expect": "ok", "claims": claims} for name, (text, claims) in cases.items()

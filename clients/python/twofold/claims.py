@@ -20,6 +20,8 @@ _MAX_EPOCH: Final = 2**31 - 1
 # 9999-12-31T23:59:59Z: beyond it datetime has no answer.
 _MAX_SECONDS: Final = 253_402_300_799
 _MAX_METHOD_LISTS: Final = 256
+# Of values within values.
+_MAX_LEVELS: Final = 32
 # Adding to it takes half the time of datetime.fromtimestamp.
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # One spelling only: capitals, braces or `urn:uuid:` would give one account many names.
@@ -169,13 +171,28 @@ def _refuse(_constant: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
+def _require_shallow(value: object) -> None:
+    level = [value]
+    for _ in range(_MAX_LEVELS):
+        lists = [one for one in level if isinstance(one, list)]
+        lists += [list(one.values()) for one in level if isinstance(one, dict)]
+        level = [inner for one in lists for inner in one]
+    if level:
+        raise ValueError("nested too deep")
+
+
 _decode_json = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse).decode
 
 
 def json_object(raw: bytes, why: str) -> dict[str, object]:
-    """Read a JSON object without a name twice. Raises BadToken with that text."""
+    """Read a JSON object as all clients do: no name twice, no half surrogate pair. Raises BadToken with that text."""
     try:
         value = _decode_json(raw.decode("utf-8"))
+        if b"\\u" in raw:
+            # Half a surrogate pair is text for some languages and none for others. Raises ValueError for one.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if raw.count(b"[") + raw.count(b"{") >= _MAX_LEVELS:
+            _require_shallow(value)
     except (ValueError, RecursionError):
         raise BadToken(why) from None
     if not isinstance(value, dict):

@@ -13,6 +13,8 @@ const SPACE = /[ \t\n\r]*/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WHOLE = /^-?[0-9]+$/;
+// Half of a pair, which is text for some languages and none for others.
+const HALF_OF_A_PAIR = /\p{Surrogate}/u;
 const HEX = /^[0-9A-Fa-f]{4}$/;
 const WORDS: readonly (readonly [string, Json])[] = [
   ["true", true],
@@ -132,6 +134,9 @@ class Reader {
     while (!this.#took('"')) {
       this.#take("\\");
       found += this.#escaped() + this.#match(PLAIN);
+    }
+    if (HALF_OF_A_PAIR.test(found)) {
+      throw new SyntaxError("half of a surrogate pair");
     }
     return found;
   }

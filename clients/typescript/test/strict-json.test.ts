@@ -75,6 +75,9 @@ await suite("strict JSON", async () => {
       assert.throws(() => readJson(Buffer.from(text)), SyntaxError, JSON.stringify(text));
     }
     assert.throws(() => readJson(new Uint8Array([0x22, 0xff, 0x22])), SyntaxError);
+    for (const half of ["\\ud800", "\\udc00", "\\ud800x", "\\ud800\\ud800", "\\udc00\\ud800"]) {
+      assert.throws(() => readJson(Buffer.from(`"${half}"`)), SyntaxError, half);
+    }
   });
 });
 

@@ -43,6 +43,18 @@ def _refuse(_constant: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
+def _require_shallow(value: object) -> None:
+    level = [value]
+    for _ in range(_MAX_LEVELS):
+        lists = [one for one in level if isinstance(one, list)]
+        lists += [list(one.values()) for one in level if isinstance(one, dict)]
+        level = [inner for one in lists for inner in one]
+    if level:
+        raise ValueError("nested too deep")
+
+
+# Of values within values; every client's verifier has the same.
+_MAX_LEVELS: Final = 32
 _STRICT_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
 
 
@@ -146,6 +158,11 @@ def _kid(segment: str) -> str:
 def _json_object(raw: bytes) -> dict[str, object]:
     try:
         value = _STRICT_JSON.decode(raw.decode("utf-8"))
+        if b"\\u" in raw:
+            # Half a surrogate pair is text for some languages and none for others. Raises ValueError for one.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if raw.count(b"[") + raw.count(b"{") >= _MAX_LEVELS:
+            _require_shallow(value)
     except (ValueError, RecursionError):
         raise MalformedClaims("not JSON") from None
     if not isinstance(value, dict):

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep arrays and objects may be nested.
-const MaxDepth = 64
+// MaxDepth is how many values may stand within each other, the innermost among them. The other clients have the same.
+const MaxDepth = 32
 
 // Integer is a number written without fraction and exponent.
 type Integer string
@@ -78,6 +78,9 @@ func (r *reader) space() {
 }
 
 func (r *reader) value(depth int) (any, bool) {
+	if depth >= MaxDepth {
+		return nil, false
+	}
 	switch next := r.next(); {
 	case next == '{':
 		return r.object(depth + 1)
@@ -104,7 +107,7 @@ var literals = []struct {
 
 func (r *reader) object(depth int) (any, bool) {
 	found := map[string]any{}
-	if !r.take('{') || depth > MaxDepth {
+	if !r.take('{') {
 		return nil, false
 	}
 	r.space()
@@ -145,7 +148,7 @@ func (r *reader) object(depth int) (any, bool) {
 
 func (r *reader) array(depth int) (any, bool) {
 	found := []any{}
-	if !r.take('[') || depth > MaxDepth {
+	if !r.take('[') {
 		return nil, false
 	}
 	r.space()

@@ -149,6 +149,10 @@ final class Json {
       char next = peek();
       at++;
       if (next == '"') {
+        // Half of a surrogate pair is text for some languages and none for others.
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(found)) {
+          throw new Malformed();
+        }
         return found.toString();
       }
       if (next < ' ') {
