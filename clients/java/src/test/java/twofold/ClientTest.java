@@ -28,7 +28,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import twofold.v1.GetAccountRequest;
+import twofold.v1.SessionServiceGrpc;
 import twofold.v1.SignInRequest;
+import twofold.v1.WatchRevocationsRequest;
 
 class ClientTest {
   private static final GetAccountRequest GET_ACCOUNT = GetAccountRequest.getDefaultInstance();
@@ -205,6 +207,17 @@ class ClientTest {
   }
 
   @Test
+  void aStreamIsNotOneCall() {
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            client.call(
+                SessionServiceGrpc.getWatchRevocationsMethod(),
+                WatchRevocationsRequest.getDefaultInstance(),
+                LONG));
+  }
+
+  @Test
   void closingEndsTheCallsOfOtherThreads() throws Exception {
     server.silent = true;
     CompletableFuture<?> call =
@@ -223,7 +236,13 @@ class ClientTest {
     client.awaitReady(java.time.Duration.ofSeconds(20));
     String target = server.target();
     server.close();
-    try (Client waiting = Client.builder(target).waitForReady(true).build()) {
+    try (Client failing = Client.builder(target).build();
+        Client waiting = Client.builder(target).waitForReady(true).build()) {
+      TwofoldException error =
+          assertThrows(
+              UnavailableException.class,
+              () -> failing.accounts().signIn(SIGN_IN, RequestOptions.NONE));
+      assertTrue(error.getMessage().contains("refused"), error.getMessage());
       assertThrows(
           TwofoldException.class, () -> client.accounts().signIn(SIGN_IN, RequestOptions.NONE));
       assertThrows(
