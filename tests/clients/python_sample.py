@@ -26,9 +26,10 @@ async def whoami(scope: Any, receive: Any, send: Any) -> None:
         status, told = 200, {"account_id": current_session().account_id}
     else:
         status, told = 404, {}
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    body = json.dumps(told).encode("ascii")
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode("ascii"))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(told).encode("ascii")})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _serve(config: dict[str, Any]) -> None:

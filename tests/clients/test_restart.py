@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -21,7 +22,7 @@ from twofold.v1 import session_pb2
 
 _WORKERS = 2
 _CALLERS = 16
-_LOAD_SECONDS = 30
+_LOAD_SECONDS = 40
 
 
 def _refreshes(program: Program) -> int:
@@ -29,12 +30,12 @@ def _refreshes(program: Program) -> int:
     return sum(line["method"] == path for line in events(program, "call"))
 
 
-async def _renew(program: Program, load: asyncio.Task[object], turn: int) -> None:
-    """Renew every worker once there is load, for so many times now."""
+async def _renew(program: Program, load: asyncio.Task[Any]) -> None:
+    """Renew every worker once there is load."""
     called, before = _refreshes(program), children(program.process.pid)
     await until(lambda: load.done() or _refreshes(program) > called + _CALLERS, "there is load")
     program.tell(signal.SIGHUP)
-    await until(lambda: len(events(program, "all workers are renewed")) == turn, "the workers are renewed")
+    await until(lambda: bool(events(program, "all workers are renewed")), "the workers are renewed")
     assert not before & children(program.process.pid)
 
 
@@ -48,7 +49,7 @@ async def renewable(
 
 
 async def test_workers_are_renewed_under_load_and_no_call_fails(renewable: Served) -> None:
-    """Sixteen callers check, read and refresh sessions; SIGHUP renews both workers under them, twice: no call fails."""
+    """Sixteen callers check, read and refresh sessions; SIGHUP renews both workers meanwhile: no call fails."""
     server = renewable.server
     await all_serve(server.program, _WORKERS)
     async with server.client(server.shop) as client:
@@ -57,8 +58,7 @@ async def test_workers_are_renewed_under_load_and_no_call_fails(renewable: Serve
     sessions = [{"access_token": held.access_token, "refresh_token": held.refresh_token} for held in tokens]
     config = renewable.config("tls", {"sessions": sessions, "seconds": _LOAD_SECONDS})
     load = asyncio.create_task(ran("go", "load", config, _LOAD_SECONDS + 60))
-    for turn in (1, 2):
-        await _renew(server.program, load, turn)
+    await _renew(server.program, load)
     assert not load.done(), "the load ended before the workers were renewed"
     (summary,) = await load
     assert (summary["failed"], summary["errors"]) == (0, {}), json.dumps(summary)

@@ -48,6 +48,37 @@ async def test_a_caller_with_its_credential(secured: Secured) -> None:
                 await asyncio.sleep(0.1)
 
 
+async def test_a_rotated_credential(secured: Secured) -> None:
+    """The new credential is good within 5 s and the old one beside it, until it is rotated without an overlap."""
+
+    async def is_good(credential: str) -> bool:
+        async with secured.client(credential) as client:
+            try:
+                await client.sessions.GetSigningKeys(KEYS)
+            except Unauthenticated as refusal:
+                assert refusal.reason == "CALLER_UNKNOWN"
+                return False
+            return True
+
+    async def within_five_seconds(credential: str, good: bool) -> None:
+        async with asyncio.timeout(10):
+            while await is_good(credential) is not good:
+                await asyncio.sleep(0.1)
+
+    assert await is_good(secured.api)
+    rotated = await run(secured.program.environment, "caller", "rotate", "api", "--overlap", "10m")
+    assert rotated.code == 0, rotated
+    second = rotated.out.strip()
+    await within_five_seconds(second, good=True)
+    assert await is_good(secured.api)
+    third = (await run(secured.program.environment, "caller", "rotate", "api", "--overlap", "0s")).out.strip()
+    await within_five_seconds(third, good=True)
+    assert [await is_good(credential) for credential in (secured.api, second, third)] == [False, False, True]
+    log = secured.program.log.read_text()
+    for credential in (secured.api, second, third):
+        assert credential[37:] not in log
+
+
 async def test_callers_that_prove_nothing(secured: Secured) -> None:
     """No, wrong and altered credentials are CALLER_UNKNOWN; plain text and an unknown authority make no connection."""
     changed = secured.shop[:-1] + ("A" if secured.shop[-1] != "A" else "B")
