@@ -3,7 +3,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-faults test-browser test-postfix test-clients check guards bench generate format lock
+.PHONY: help run demo test test-faults test-browser test-postfix test-clients newcomer check guards bench \
+	bench-verifiers generate format lock
 
 # The first Python of 3.11 or newer; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -45,13 +46,19 @@ test-clients: $(ENVIRONMENT) ## try every client against one server; needs Go, N
 		[ ! -f clients/$$language/Makefile ] || $(MAKE) --no-print-directory -C clients/$$language build; done
 	@LANGUAGES="$(LANGUAGES)" $(BIN)/pytest tests/clients -q $(ARGS)
 
-check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, freshness of generated code
+newcomer: $(ENVIRONMENT) ## go a newcomer's way in empty folders: run what the READMEs say, from a clone to a sign-in by each client
+	@exec $(BIN)/python -m dev.newcomer $(ARGS)
+
+check: $(ENVIRONMENT) ## lint, format, types, import rules, contract, each client's own checks, freshness of what is generated
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python -m dev.generate --check
+	$(BIN)/python -m dev.reference --check
+	@set -e; chosen=$$($(BIN)/python -m dev.languages); for language in $$chosen; do \
+		[ ! -f clients/$$language/Makefile ] || $(MAKE) --no-print-directory -C clients/$$language check; done
 
 guards: $(ENVIRONMENT) ## show that each guard has a test that fails without it (ARGS: names of guards)
 	@exec $(BIN)/python -m dev.guards $(ARGS)
@@ -59,8 +66,12 @@ guards: $(ENVIRONMENT) ## show that each guard has a test that fails without it 
 bench: $(ENVIRONMENT) ## measure calls against limits of the same run; needs Go, 10 minutes (ARGS=--quick: one minute)
 	@exec $(BIN)/python -m tests.load.bench $(ARGS)
 
-generate: $(ENVIRONMENT) ## write the stubs in clients/python/twofold/v1 from protos/
-	@exec $(BIN)/python -m dev.generate
+bench-verifiers: $(ENVIRONMENT) ## measure each client's verifier on one core, against a bare signature check and a hash
+	@exec $(BIN)/python -m tests.load.verifiers $(ARGS)
+
+generate: $(ENVIRONMENT) ## write what comes from protos/ (each client's stubs, docs/reference, docs/errors.md) and from VERSION
+	@$(BIN)/python -m dev.generate
+	@$(BIN)/python -m dev.reference
 
 format: $(ENVIRONMENT) ## format the code and make the safe fixes
 	$(BIN)/ruff check --fix

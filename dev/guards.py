@@ -18,7 +18,9 @@ from dev.environment import ROOT
 
 _GUARDS = ROOT / "tests" / "guards"
 # What a copy of the tree needs no part of.
-_LEFT_OUT = shutil.ignore_patterns(".venv*", ".git", ".twofold", "__pycache__", ".*_cache", "node_modules", "*.pyc")
+_LEFT_OUT = shutil.ignore_patterns(
+    ".venv*", ".git", ".twofold", "__pycache__", ".*_cache", "*.pyc", "node_modules", "build", "dist", "target"
+)
 _TEST_SECONDS = 180
 _ALL_SECONDS = 1200
 _PASSED, _FAILED = 0, 1
