@@ -37,7 +37,15 @@ func write(folder, version, into string) error {
 	}
 	defer os.RemoveAll(tree)
 	archive := filepath.Join(tree, "tree.tar")
-	if _, err := output(folder, "git", "archive", "--format=tar", "--output="+archive, "HEAD:./"); err != nil {
+	root, err := output(folder, "git", "rev-parse", "--show-toplevel")
+	if err != nil {
+		return err
+	}
+	prefix, err := output(folder, "git", "rev-parse", "--show-prefix")
+	if err != nil {
+		return err
+	}
+	if _, err := output(root, "git", "archive", "--format=tar", "--output="+archive, "HEAD:"+prefix); err != nil {
 		return err
 	}
 	if _, err := output(tree, "tar", "-xf", archive); err != nil {
