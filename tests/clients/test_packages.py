@@ -32,12 +32,12 @@ _PACKAGES: Final = {
         ),
     ],
     "go": [
-        Package("dist/*{v}.zip", ("*@v{v}/go.mod", "*@v{v}/verifier.go", "*@v{v}/v1/session_grpc.pb.go", "*/LICENSE"))
+        Package("dist/twofold-go-v{v}.zip", ("*@v{v}/go.mod", "*@v{v}/verifier.go", "*@v{v}/v1/session_grpc.pb.go")),
     ],
     "typescript": [
         Package(
-            "build/twofold-client-{v}.tgz", ("package/package.json", "package/*.d.ts", "package/*.js", "*/README.md")
-        )
+            "build/twofold-client-{v}.tgz", ("dist/index.js", "dist/index.d.ts", "dist/gen/twofold/v1/session_pb.js")
+        ),
     ],
     "java": [
         Package("target/twofold-client-{v}.jar", ("twofold/Verifier.class", "twofold/v1/SessionServiceGrpc.class")),
