@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tarfile
 import zipfile
@@ -32,12 +33,12 @@ _PACKAGES: Final = {
         ),
     ],
     "go": [
-        Package("dist/*{v}.zip", ("*@v{v}/go.mod", "*@v{v}/verifier.go", "*@v{v}/v1/session_grpc.pb.go", "*/LICENSE"))
+        Package("dist/twofold-go-v{v}.zip", ("*@v{v}/go.mod", "*@v{v}/verifier.go", "*@v{v}/v1/session_grpc.pb.go")),
     ],
     "typescript": [
         Package(
-            "build/twofold-client-{v}.tgz", ("package/package.json", "package/*.d.ts", "package/*.js", "*/README.md")
-        )
+            "build/twofold-client-{v}.tgz", ("dist/index.js", "dist/index.d.ts", "dist/gen/twofold/v1/session_pb.js")
+        ),
     ],
     "java": [
         Package("target/twofold-client-{v}.jar", ("twofold/Verifier.class", "twofold/v1/SessionServiceGrpc.class")),
@@ -47,8 +48,10 @@ _PACKAGES: Final = {
 
 
 async def _run(*command: str | Path) -> None:
+    # The make that this runs under hands its own variables down, such as pytest's ARGS.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=_ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command, cwd=_ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     out, _ = await process.communicate()
     assert process.returncode == 0, out.decode()[-8000:]

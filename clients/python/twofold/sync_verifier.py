@@ -106,6 +106,11 @@ class SyncVerifier:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def is_started(self) -> bool:
+        """Whether `start` was called; it can be called once."""
+        return bool(self._threads)
+
     def wait_ready(self, timeout: float | None = None) -> None:
         """Return once tokens can be verified. Raises what `Verifier.wait_ready` raises."""
         seconds = self._deadline if timeout is None else timeout

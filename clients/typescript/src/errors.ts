@@ -1,5 +1,7 @@
 /** What a failed call throws: one class for each thing that a caller does about it. */
 
+import { inspect } from "node:util";
+
 /** The name of a gRPC status code. */
 export type StatusCode =
   | "CANCELLED"
@@ -85,10 +87,13 @@ export class TwofoldError extends Error {
     this.requestId = failure.requestId ?? "";
     // Out of what is logged of an error: something between here and the service may have written it.
     Object.defineProperty(this, "rawMessage", { value: failure.rawMessage ?? "", enumerable: false });
-    // Node prints causes, and with them texts and trailers of whatever answered.
-    if (failure.cause !== undefined) {
-      Object.defineProperty(this, "cause", { value: failure.cause, enumerable: false, configurable: true });
-    }
+  }
+
+  /** What `console.log` and the like show: no cause, which has texts and trailers of whatever answered. */
+  [inspect.custom](): string {
+    const { stack = "" } = this;
+    const frames = stack.indexOf("\n    at ");
+    return `${String(this)}${frames < 0 ? "" : stack.slice(frames)}`;
   }
 }
 
