@@ -144,7 +144,8 @@ def _left_running(blocks: list[Block], clone: Path, environment: dict[str, str],
     with log.open("wb") as out:
         server = _start(script(blocks), clone, environment, out)
     try:
-        while not _listens():
+        # Its own word for it: on the port something else may have begun to listen meanwhile.
+        while not _count(log, event="serving"):
             if server.poll() is not None or time.monotonic() > started + _SERVER_SECONDS:
                 raise NotThere(f"the server of README.md's quick start did not start:\n{_tail(log)}")
             time.sleep(0.2)
@@ -201,19 +202,18 @@ def _end(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     process.wait()
 
 
-def _listens() -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(_ADDRESS, timeout=1.0):
-        return True
-    return False
-
-
 def _sign_ins(log: Path) -> int:
-    """How many calls of sign-ins have succeeded, by the server's own lines."""
+    """How many calls of sign-ins have succeeded."""
+    return sum(_count(log, method=method, outcome="OK") for method in _SIGN_IN)
+
+
+def _count(log: Path, **fields: str) -> int:
+    """How many of the server's lines, of JSON where it is not at a terminal, have these."""
     count = 0
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError):
             event = json.loads(line)
-            count += isinstance(event, dict) and event.get("method") in _SIGN_IN and event.get("outcome") == "OK"
+            count += isinstance(event, dict) and fields.items() <= event.items()
     return count
 
 
