@@ -96,7 +96,8 @@ func TestNoRepeatGoesPastTheDeadline(t *testing.T) {
 // A call that its caller cancels is not repeated, and its error is context.Canceled.
 func TestTheCallersOwnCancellation(t *testing.T) {
 	arrived := make(chan struct{})
-	client, fake := served(t, nil, func(ctx context.Context) error {
+	var logged lines
+	client, fake := served(t, []ClientOption{WithLogger(logged.logger())}, func(ctx context.Context) error {
 		close(arrived)
 		<-ctx.Done()
 		return ctx.Err()
@@ -107,8 +108,8 @@ func TestTheCallersOwnCancellation(t *testing.T) {
 		cancel()
 	}()
 	_, err := client.Accounts.GetAccount(ctx, &twofoldv1.GetAccountRequest{})
-	if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrCanceled) || errors.Is(err, ErrUnavailable) || fake.made() != 1 {
-		t.Error(err, fake.made())
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrCanceled) || errors.Is(err, ErrUnavailable) || fake.made() != 1 || logged.String() != "" {
+		t.Error(err, fake.made(), logged.String())
 	}
 }
 
@@ -200,7 +201,8 @@ func TestAMalformedSessionIsRefusedHere(t *testing.T) {
 // Closing ends calls under way and later ones with ErrUnavailable, without repeats.
 func TestClose(t *testing.T) {
 	arrived := make(chan struct{})
-	client, fake := served(t, nil, func(ctx context.Context) error {
+	var logged lines
+	client, fake := served(t, []ClientOption{WithLogger(logged.logger())}, func(ctx context.Context) error {
 		close(arrived)
 		<-ctx.Done()
 		return ctx.Err()
@@ -217,8 +219,8 @@ func TestClose(t *testing.T) {
 	if err := client.WaitReady(context.Background()); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
-	if fake.made() != 1 {
-		t.Error(fake.made())
+	if fake.made() != 1 || logged.String() != "" {
+		t.Error(fake.made(), logged.String())
 	}
 }
 
