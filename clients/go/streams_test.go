@@ -10,6 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -46,8 +47,14 @@ func TestASilentStreamIsGivenUp(t *testing.T) {
 	stream := <-s.service.Opened
 	stream.Snapshot("1.7")
 	<-stream.Context.Done()
-	if next := <-s.service.Opened; next.ResumeToken != "1.7" {
+	next := <-s.service.Opened
+	if next.ResumeToken != "1.7" {
 		t.Errorf("%q", next.ResumeToken)
+	}
+	before, _ := peer.FromContext(stream.Context)
+	after, _ := peer.FromContext(next.Context)
+	if before.Addr.String() == after.Addr.String() {
+		t.Error("over the same connection")
 	}
 }
 
@@ -59,7 +66,7 @@ func TestAStreamThatFallsBehindIsGivenUp(t *testing.T) {
 			s.clock.move(2 * time.Minute)
 			return stamp
 		},
-		"back": func(s *setting) *timestamppb.Timestamp { return timestamppb.New(s.clock.now().Add(-time.Hour)) },
+		"back": func(s *setting) *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(-30 * time.Second)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := set(t)
