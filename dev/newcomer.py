@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ _ADDRESS = ("127.0.0.1", 50051)
 _QUICK_START_SECONDS = 600.0
 _SERVER_SECONDS = 600.0
 _STOP_SECONDS = 40.0
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SIGN_IN = ("/twofold.v1.AccountService/SignIn", "/twofold.v1.TwoFactorService/FinishChallenge")
 
 
@@ -173,7 +175,8 @@ def _play(name: str, blocks: list[Block], folder: Path, environment: dict[str, s
         raise NotThere(f"{name}: exit code {code}:\n{_tail(log)}\nThe server's last words:\n{_tail(server_log, 5)}")
     if _sign_ins(server_log) == before:
         raise NotThere(f"{name}: ended without a sign-in:\n{_tail(log)}")
-    last = _tail(log, 1).strip()
+    # Maven's last line has no letters, only the end of a colour.
+    last = next(filter(None, map(str.strip, reversed(_COLOUR.sub("", _tail(log)).splitlines()))), "")
     print(f"   signed in, {time.monotonic() - started:.0f} s; its last line: {last}", flush=True)
 
 

@@ -34,7 +34,7 @@ def test_a_quick_start_that_ends_in_a_sign_in(
     tmp_path: Path, server_log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One more successful sign-in in the server's log, and exit code 0; the last line is shown."""
-    play(tmp_path, server_log, f"echo '{SIGNED_IN}' >>{server_log}", "echo signed in as ada")
+    play(tmp_path, server_log, f"echo '{SIGNED_IN}' >>{server_log}", "echo signed in as ada; printf '\\033[0m\\n'")
     assert "its last line: signed in as ada" in capsys.readouterr().out
 
 

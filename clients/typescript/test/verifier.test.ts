@@ -5,13 +5,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { suite, test } from "node:test";
 
+import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 
 import { SessionEnded, SessionExpired, Unauthenticated, Verifier, VerifierNotReady } from "../dist/index.js";
 import type { VerifierOptions } from "../dist/index.js";
+import { WatchRevocationsResponseSchema } from "../dist/v1.js";
 import { begun, QUIET, throws, until } from "./support/begun.js";
 import { failure, Fake } from "./support/fake.js";
 import { AUDIENCE, REALM, revocation, Twofold } from "./support/twofold.js";
+import { judgeOf, keysOf, vectors } from "./support/vectors.js";
 
 const SID = "019cbf00-0000-7000-8000-0000000000a1";
 
@@ -208,4 +211,15 @@ await suite("a verifier", async () => {
     assert.throws(() => all.verifier.verify(undefined as never), TypeError);
     assert.throws(() => all.verifier.verify(""), SessionEnded);
   });
+});
+
+await test("what comes in after the end is not taken", () => {
+  const given = vectors("access_tokens");
+  const judge = judgeOf(given, { fresh: true });
+  const token = given.cases[0]?.token ?? "";
+  judge.verify(token);
+  judge.stop();
+  judge.takeKeys(keysOf(given));
+  judge.openStream().take(create(WatchRevocationsResponseSchema, { reset: true, current: true, resumeToken: "1" }));
+  assert.throws(() => judge.verify(token), VerifierNotReady);
 });
