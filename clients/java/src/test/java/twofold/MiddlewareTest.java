@@ -168,7 +168,7 @@ class MiddlewareTest {
             + " authorization.\"",
         get("/whoami", "Bearer " + token(2), "Bearer " + token(2)));
     assertChallenged(
-        403,
+        401,
         "Bearer error=\"insufficient_user_authentication\", error_description=\"A second factor is"
             + " needed in this session.\"",
         get("/whoami", "Bearer " + token(1)));
