@@ -81,8 +81,8 @@ const shielded = new WeakSet<EventEmitter>();
  * comes afterwards would end the process.
  */
 function shield(session: unknown): void {
-  if (session instanceof EventEmitter && !shielded.has(session)) {
-    shielded.add(session);
+  if (session instanceof EventEmitter && !shielded.has(session as EventEmitter)) {
+    shielded.add(session as EventEmitter);
     session.on("error", () => undefined);
   }
 }
