@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,87 +18,6 @@ import (
 
 	twofoldv1 "twofold.example/go/v1"
 )
-
-// answer is what a scripted server does with a call; nil: it succeeds.
-type answer func(context.Context) error
-
-// scripted is a server that gives its answers one after another, and then success.
-type scripted struct {
-	twofoldv1.UnimplementedAccountServiceServer
-	mutex   sync.Mutex
-	answers []answer
-	calls   []context.Context
-	times   []time.Time
-}
-
-func (s *scripted) next(ctx context.Context) error {
-	s.mutex.Lock()
-	s.calls = append(s.calls, ctx)
-	s.times = append(s.times, time.Now())
-	var now answer
-	if len(s.answers) > 0 {
-		now, s.answers = s.answers[0], s.answers[1:]
-	}
-	s.mutex.Unlock()
-	if now == nil {
-		return nil
-	}
-	return now(ctx)
-}
-
-func (s *scripted) made() int {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return len(s.calls)
-}
-
-func (s *scripted) GetAccount(ctx context.Context, _ *twofoldv1.GetAccountRequest) (*twofoldv1.GetAccountResponse, error) {
-	return &twofoldv1.GetAccountResponse{}, s.next(ctx)
-}
-
-func (s *scripted) SignIn(ctx context.Context, _ *twofoldv1.SignInRequest) (*twofoldv1.SignInResponse, error) {
-	return &twofoldv1.SignInResponse{}, s.next(ctx)
-}
-
-func served(t *testing.T, options []ClientOption, answers ...answer) (*Client, *scripted) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fake := &scripted{answers: answers}
-	server := grpc.NewServer()
-	twofoldv1.RegisterAccountServiceServer(server, fake)
-	go func() { _ = server.Serve(listener) }()
-	client, err := NewClient(listener.Addr().String(), append([]ClientOption{WithDeadline(time.Minute)}, options...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = client.Close()
-		server.Stop()
-	})
-	return client, fake
-}
-
-func getAccount(client *Client, options ...grpc.CallOption) error {
-	_, err := client.Accounts.GetAccount(context.Background(), &twofoldv1.GetAccountRequest{}, options...)
-	return err
-}
-
-func signIn(client *Client) error {
-	_, err := client.Accounts.SignIn(context.Background(), &twofoldv1.SignInRequest{})
-	return err
-}
-
-func failing(err error) answer { return func(context.Context) error { return err } }
-
-func answered(err error) answer {
-	return func(ctx context.Context) error {
-		_ = grpc.SetTrailer(ctx, metadata.Pairs(requestIDTrailer, "id"))
-		return err
-	}
-}
 
 // What is repeated, and how often at most.
 func TestRepeats(t *testing.T) {
@@ -137,8 +55,6 @@ func TestRepeats(t *testing.T) {
 		})
 	}
 }
-
-func (c *Client) get() error { return getAccount(c) }
 
 // WithRetries says how often a call is repeated; 0: never.
 func TestRetriesAreSettable(t *testing.T) {
@@ -180,7 +96,8 @@ func TestNoRepeatGoesPastTheDeadline(t *testing.T) {
 // A call that its caller cancels is not repeated, and its error is context.Canceled.
 func TestTheCallersOwnCancellation(t *testing.T) {
 	arrived := make(chan struct{})
-	client, fake := served(t, nil, func(ctx context.Context) error {
+	var logged lines
+	client, fake := served(t, []ClientOption{WithLogger(logged.logger())}, func(ctx context.Context) error {
 		close(arrived)
 		<-ctx.Done()
 		return ctx.Err()
@@ -191,8 +108,8 @@ func TestTheCallersOwnCancellation(t *testing.T) {
 		cancel()
 	}()
 	_, err := client.Accounts.GetAccount(ctx, &twofoldv1.GetAccountRequest{})
-	if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrCanceled) || errors.Is(err, ErrUnavailable) || fake.made() != 1 {
-		t.Error(err, fake.made())
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrCanceled) || errors.Is(err, ErrUnavailable) || fake.made() != 1 || logged.String() != "" {
+		t.Error(err, fake.made(), logged.String())
 	}
 }
 
@@ -284,7 +201,8 @@ func TestAMalformedSessionIsRefusedHere(t *testing.T) {
 // Closing ends calls under way and later ones with ErrUnavailable, without repeats.
 func TestClose(t *testing.T) {
 	arrived := make(chan struct{})
-	client, fake := served(t, nil, func(ctx context.Context) error {
+	var logged lines
+	client, fake := served(t, []ClientOption{WithLogger(logged.logger())}, func(ctx context.Context) error {
 		close(arrived)
 		<-ctx.Done()
 		return ctx.Err()
@@ -301,8 +219,8 @@ func TestClose(t *testing.T) {
 	if err := client.WaitReady(context.Background()); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
-	if fake.made() != 1 {
-		t.Error(fake.made())
+	if fake.made() != 1 || logged.String() != "" {
+		t.Error(fake.made(), logged.String())
 	}
 }
 

@@ -72,6 +72,8 @@ func (j *judge) isFresh(now time.Time) bool {
 // verify judges a token by what is held; never waits.
 func (j *judge) verify(token string) (VerifiedSession, error) {
 	now := j.clock()
+	// Before it is judged: what is heard meanwhile does not make what was held before fresh.
+	freshUntil := j.freshUntil.Load()
 	entry, err := j.judge(token, now)
 	if err != nil {
 		var unknown unknownKey
@@ -83,7 +85,7 @@ func (j *judge) verify(token string) (VerifiedSession, error) {
 		}
 		return VerifiedSession{}, invalid(unknown.Error())
 	}
-	if int64(j.elapsed(now)) > j.freshUntil.Load() {
+	if int64(j.elapsed(now)) > freshUntil {
 		return VerifiedSession{}, j.notFresh()
 	}
 	return entry.session, nil

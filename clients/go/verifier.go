@@ -157,16 +157,25 @@ func (v *Verifier) Verify(token string) (VerifiedSession, error) { return v.judg
 // heard and WithAskOnSilence is set. It fails with what Verify does, and then with what CheckSession does.
 func (v *Verifier) Check(ctx context.Context, token string) (VerifiedSession, error) {
 	now := v.settings.clock()
+	// Before it is judged: what is heard meanwhile does not make what was held before fresh.
+	fresh := v.judge.isFresh(now)
 	entry, err := v.judge.judge(token, now)
 	var unknown unknownKey
 	if errors.As(err, &unknown) {
-		entry, err = v.judgeWithNewKeys(ctx, token)
+		if err = v.awaitKeys(ctx); err != nil {
+			return VerifiedSession{}, err
+		}
 		now = v.settings.clock()
+		fresh = v.judge.isFresh(now)
+		entry, err = v.judge.judge(token, now)
+	}
+	if errors.As(err, &unknown) {
+		return VerifiedSession{}, invalid(unknown.Error())
 	}
 	if err != nil {
 		return VerifiedSession{}, err
 	}
-	if v.judge.isFresh(now) {
+	if fresh {
 		return entry.session, nil
 	}
 	if !v.settings.asks {
@@ -179,26 +188,22 @@ func (v *Verifier) Check(ctx context.Context, token string) (VerifiedSession, er
 	return entry.session, nil
 }
 
-func (v *Verifier) judgeWithNewKeys(ctx context.Context, token string) (*verified, error) {
-	if v.judge.wantKeys() {
-		ctx, cancel := v.settings.bounded(ctx)
-		defer cancel()
-		for news := v.nextNews(); v.judge.keysComing(); news = v.nextNews() {
-			select {
-			case <-news:
-			case <-v.context.Done():
-				return nil, notReady("The verifier is closed.")
-			case <-ctx.Done():
-				return nil, notReady("The signing keys could not be fetched.")
-			}
+func (v *Verifier) awaitKeys(ctx context.Context) error {
+	if !v.judge.wantKeys() {
+		return nil
+	}
+	ctx, cancel := v.settings.bounded(ctx)
+	defer cancel()
+	for news := v.nextNews(); v.judge.keysComing(); news = v.nextNews() {
+		select {
+		case <-news:
+		case <-v.context.Done():
+			return notReady("The verifier is closed.")
+		case <-ctx.Done():
+			return notReady("The signing keys could not be fetched.")
 		}
 	}
-	entry, err := v.judge.judge(token, v.settings.clock())
-	var unknown unknownKey
-	if errors.As(err, &unknown) {
-		return nil, invalid(unknown.Error())
-	}
-	return entry, err
+	return nil
 }
 
 // String names realm, audience and target.

@@ -54,7 +54,7 @@ async def _run(*command: str | Path) -> None:
         *command, cwd=_ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()[-8000:]
+    assert process.returncode == 0, out.decode()[-100_000:]
 
 
 async def test_the_client_passes_its_own_tests(language: str) -> None:

@@ -39,7 +39,8 @@ def settings_of(database: str, folder: Path, workers: int, **more: object) -> di
 
 def events(program: Program, name: str) -> list[dict[str, object]]:
     """The lines of an event in the log of a server and its workers."""
-    lines = [line for line in program.log.read_text().splitlines() if line.startswith("{")]
+    # The last line may be half written.
+    lines = [line for line in program.log.read_text().rpartition("\n")[0].splitlines() if line.startswith("{")]
     return [line for line in map(json.loads, lines) if line["event"] == name]
 
 

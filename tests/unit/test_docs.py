@@ -12,10 +12,11 @@ from google.protobuf import json_format, message_factory
 from grpc_health.v1 import health_pb2
 
 from dev.environment import ROOT
-from dev.reference.contract import ContractUnreadable, Enum, File, Message, Value
+from dev.reference.contract import ContractUnreadable, Enum, Field, File, Message, Method, Service, Value
 from dev.reference.markup import Links, Page, anchor
+from dev.reference.pages import reference
 from dev.reference.reasons import errors
-from twofold.v1 import account_pb2, session_pb2
+from twofold.v1 import access_pb2, account_pb2, session_pb2
 
 _LEFT_OUT = {"node_modules", "target", "build", "dist"}
 
@@ -95,6 +96,28 @@ def test_a_reason_without_a_code_is_refused() -> None:
     """Whoever adds a reason is told to begin its comment with the status code."""
     with pytest.raises(ContractUnreadable, match="ERROR_REASON_R1_X"):
         errors(_reasons("It is gone."))
+
+
+def test_a_method_is_shown_with_who_may_call_it_and_how_a_retry_behaves() -> None:
+    """The access option and the idempotency level are put in words, beside what the comment says."""
+    access = access_pb2.Access(
+        caller=[access_pb2.CALLER_ROLE_VERIFIER], session=[access_pb2.SESSION_REQUIREMENT_ANY], any_client=True
+    )
+    comment = "Looks.\n\nReasons: none further. Retry: safe."
+    method = Method("Look", comment, "LookRequest", "LookResponse", True, access, "NO_SIDE_EFFECTS")
+    messages = (
+        Message("LookRequest", "Asks.", (Field("place", 1, "string", False, "where", "A."),), {"where": "One."}),
+    )
+    page = reference([File("look", "", (Service("LookService", "", (method,)),), messages, ())])["reference/look.md"]
+    assert "### Look\n\nLooks.\n\n" in page
+    assert "| path | `/twofold.v1.LookService/Look` |" in page
+    assert "| takes, gives | [`LookRequest`](#lookrequest), a stream of `LookResponse` |" in page
+    assert "A caller with the role `verifier`. The end user: a live session, in metadata `twofold-session`." in page
+    assert "The session may be another caller's" in page
+    assert "| reasons | None further. |" in page
+    assert "| retry | Safe. Changes nothing, so clients repeat it on UNAVAILABLE (`NO_SIDE_EFFECTS`). |" in page
+    assert "`where` is one of `place`. One.\n\n| field |" in page
+    assert "| `place` | `string` | 1 | A. |" in page
 
 
 def test_comments_cannot_become_markup() -> None:

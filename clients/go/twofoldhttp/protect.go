@@ -18,7 +18,7 @@ type protection struct {
 	open    map[string]bool
 }
 
-// MinimumAAL refuses sessions below this authenticator assurance level with 403: 2 asks for a second factor.
+// MinimumAAL refuses sessions below this authenticator assurance level with 401: 2 asks for a second factor.
 func MinimumAAL(level int) Option { return func(p *protection) { p.aal = level } }
 
 // Open lets requests for exactly these URL paths through without a token, such as /healthz. They have no session.
@@ -33,7 +33,7 @@ func Open(paths ...string) Option {
 // Protect makes middleware that lets a request through if its header `Authorization: Bearer` holds a good access token;
 // the handler finds the session by twofold.SessionFromContext(request.Context()).
 //
-// Others get 401 with WWW-Authenticate (RFC 6750), 403 below the assurance level (insufficient_user_authentication of
+// Others get 401 with WWW-Authenticate (RFC 6750; below the assurance level insufficient_user_authentication, as in
 // RFC 9470), or 503 while the verifier can't judge.
 func Protect(checker twofold.Checker, options ...Option) func(http.Handler) http.Handler {
 	p := &protection{checker: checker, open: map[string]bool{}}
@@ -62,7 +62,7 @@ func Protect(checker twofold.Checker, options ...Option) func(http.Handler) http
 				answer.Header().Set("Retry-After", "1")
 				refuse(answer, http.StatusServiceUnavailable, "", "the access token can't be checked now")
 			case session.AAL < p.aal:
-				refuse(answer, http.StatusForbidden,
+				refuse(answer, http.StatusUnauthorized,
 					`Bearer error="insufficient_user_authentication", error_description="A second factor is required"`,
 					"a second factor is required")
 			default:

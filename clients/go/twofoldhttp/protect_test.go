@@ -64,7 +64,7 @@ func TestProtect(t *testing.T) {
 		"two tokens in one":         {"/", []string{"Bearer two, Bearer two"}, 401, invalid, ""},
 		"a bad token":               {"/", []string{"Bearer forged"}, 401, invalid, ""},
 		"an expired token":          {"/", []string{"Bearer expired"}, 401, expired, ""},
-		"a password alone":          {"/", []string{"Bearer one"}, 403, weak, ""},
+		"a password alone":          {"/", []string{"Bearer one"}, 401, weak, ""},
 		"a verifier not ready":      {"/", []string{"Bearer silent"}, 503, "", ""},
 		"a verifier misconfigured":  {"/", []string{"Bearer our-own-credential-is-wrong"}, 503, "", ""},
 		"any other failure":         {"/", []string{"Bearer broken"}, 503, "", ""},

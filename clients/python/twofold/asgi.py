@@ -47,7 +47,7 @@ class VerifierMiddleware:
         """Guard `app`, except for `open_paths`: exact paths below the app's root, such as `/healthz`.
 
         `verifier` is a Verifier, or a function that makes one each time the app starts. With `min_aal` 2 a session
-        without a proven second factor is refused with 403. Raises ValueError where a value makes no sense.
+        without a proven second factor is refused with 401. Raises ValueError where a value makes no sense.
         """
         self._app = app
         self._keeper = Keeper(verifier)

@@ -23,7 +23,8 @@ RETRY_SECONDS: Final = 1
 _SCHEME: Final = "bearer "
 _HTTP_STATUS: Final = {
     grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
+    # RFC 9470 section 3: proving more mends it, as a token does what has none.
+    grpc.StatusCode.PERMISSION_DENIED: 401,
     grpc.StatusCode.UNAVAILABLE: 503,
 }
 _current: ContextVar[VerifiedSession | None] = ContextVar("twofold_session", default=None)
@@ -45,7 +46,7 @@ class Refusal(Exception):
 
     @property
     def http_status(self) -> int:
-        """401, 403 or 503."""
+        """401 or 503."""
         return _HTTP_STATUS[self.code]
 
     @property

@@ -120,13 +120,15 @@ class Judge:
 
     def verify(self, token: str) -> VerifiedSession:
         """Judge a token by what is held; never waits. Raises as Verifier.verify."""
+        # Before it is judged: what is heard meanwhile, in another thread, does not make what was held before fresh.
+        fresh_until = self._fresh_until
         try:
             session = self.judge(token)
         except UnknownKey:
             if self.want_keys():
                 raise not_ready("The token names a key that is being fetched.") from None
             raise invalid("unknown key") from None
-        if self._monotonic() > self._fresh_until:
+        if self._monotonic() > fresh_until:
             raise not_ready(self.why_not_fresh())
         return session
 

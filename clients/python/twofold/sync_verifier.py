@@ -139,11 +139,15 @@ class SyncVerifier:
 
     def check(self, token: str) -> VerifiedSession:
         """Return what a good token says, like `verify`, but block where that helps: see `Verifier.check`."""
+        # Before it is judged: what is heard meanwhile does not make what was held before fresh.
+        fresh = self._judge.is_fresh
         try:
             session = self._judge.judge(token)
         except UnknownKey:
-            session = self._judge_with_new_keys(token)
-        if self._judge.is_fresh:
+            self._await_keys()
+            fresh = self._judge.is_fresh
+            session = self._judge_again(token)
+        if fresh:
             return session
         if not self._asks:
             raise not_ready(self._judge.why_not_fresh())
@@ -151,11 +155,13 @@ class SyncVerifier:
         self._client.sessions.CheckSession(request, session=token)
         return session
 
-    def _judge_with_new_keys(self, token: str) -> VerifiedSession:
+    def _await_keys(self) -> None:
         if self._judge.want_keys():
             with self._news:
                 if not self._news.wait_for(lambda: not self._judge.keys_coming, self._deadline):
                     raise not_ready("The signing keys could not be fetched.") from self._keys.error
+
+    def _judge_again(self, token: str) -> VerifiedSession:
         try:
             return self._judge.judge(token)
         except UnknownKey:

@@ -11,7 +11,31 @@ const MAX_EPOCH = 2 ** 31 - 1;
 /** 9999-12-31T23:59:59Z, the last that every language's calendar has. */
 const MAX_SECONDS = 253_402_300_799;
 // One spelling only: capitals, braces or `urn:uuid:` would give one account many names.
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const UUID_TEXT = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+const UUID = new RegExp(`^${UUID_TEXT}$`);
+// Claims as the service spells them, read by one search instead of a parser. It takes nothing that JSON would read
+// otherwise: no escapes, nothing beyond ASCII, no claim twice. Everything else goes to the parser.
+const TEXT = '"([ !#-[\\]-~]{1,256})"';
+const SECONDS = "(0|[1-9][0-9]{0,10})";
+const AS_WRITTEN = new RegExp(
+  `^{"iss":${TEXT},"sub":"(${UUID_TEXT})","aud":${TEXT},"client_id":${TEXT},"jti":"(${UUID_TEXT})",` +
+    `"sid":"(${UUID_TEXT})","epoch":(0|[1-9][0-9]{0,8}),"amr":\\[((?:"[a-z]{1,16}",){0,7}"[a-z]{1,16}")\\],` +
+    `"aal":([12]),"iat":${SECONDS},"exp":${SECONDS},"auth_time":${SECONDS}(?:,"second_factor_time":${SECONDS})?}$`,
+);
+const NAMES = [
+  "iss",
+  "sub",
+  "aud",
+  "client_id",
+  "jti",
+  "sid",
+  "epoch",
+  "amr",
+  "aal",
+  "iat",
+  "exp",
+  "auth_time",
+] as const;
 
 /** What a token must say. `leewaySeconds` (0 to 30) forgives clocks. */
 export interface Expected {
@@ -21,9 +45,11 @@ export interface Expected {
   readonly leewaySeconds: number;
 }
 
+type Claims = Pick<ReadonlyMap<string, Json>, "get" | "has">;
+
 /** Give what a payload says, and its `exp`, at `now` (seconds). Throws ExpiredToken where that alone is against it, else BadToken. */
 export function readClaims(payload: Uint8Array, expected: Expected, now: number): [VerifiedSession, number] {
-  const claims = jsonObject(payload, "payload malformed");
+  const claims: Claims = asWritten(payload) ?? jsonObject(payload, "payload malformed");
   if (claims.get("iss") !== expected.issuer) {
     throw new BadToken("wrong issuer");
   }
@@ -56,6 +82,24 @@ export function readClaims(payload: Uint8Array, expected: Expected, now: number)
     throw new ExpiredToken();
   }
   return [session, expireSeconds];
+}
+
+/** Give the claims if they are spelled as the service spells them. */
+function asWritten(payload: Uint8Array): Claims | undefined {
+  const found = AS_WRITTEN.exec(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("latin1"));
+  if (found === null) {
+    return undefined;
+  }
+  const claims = new Map<string, Json>();
+  NAMES.forEach((name, i) => {
+    const text = found[i + 1] ?? "";
+    claims.set(name, i < 6 ? text : name === "amr" ? text.slice(1, -1).split('","') : Number(text));
+  });
+  const secondFactorTime = found[NAMES.length + 1];
+  if (secondFactorTime !== undefined) {
+    claims.set("second_factor_time", Number(secondFactorTime));
+  }
+  return claims;
 }
 
 /** Read a JSON object without a name twice. Throws BadToken with that text. */

@@ -1,6 +1,6 @@
 /** A client's connection, and what became of each attempt to make a call on it. */
 
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { connect as connectTcp, isIPv6 } from "node:net";
 import type { Socket } from "node:net";
 import { constants } from "node:http2";
@@ -55,6 +55,8 @@ export class Connection {
       const state = await Promise.race([this.#sessions.connect(), aborted]);
       signal.throwIfAborted();
       if (state !== "error") {
+        // No public way leads to a connection that no call was made on.
+        shield((this.#sessions as unknown as { readonly s?: { readonly conn?: unknown } }).s?.conn);
         return;
       }
       await pause(longest * (0.5 + Math.random() / 2), signal).catch(() => undefined);
@@ -69,6 +71,19 @@ export class Connection {
   /** End the connection and what is under way on it. */
   close(): void {
     this.#sessions.abort(new ConnectError("closed", Code.Canceled));
+  }
+}
+
+const shielded = new WeakSet<EventEmitter>();
+
+/**
+ * Connect destroys a connection on GOAWAY, and listens to it no more once it makes another or is closed: the error that
+ * comes afterwards would end the process.
+ */
+function shield(session: unknown): void {
+  if (session instanceof EventEmitter && !shielded.has(session as EventEmitter)) {
+    shielded.add(session as EventEmitter);
+    session.on("error", () => undefined);
   }
 }
 
@@ -151,6 +166,7 @@ export class Attempt implements SessionManager {
     this.#stream = stream;
     const session = stream.session;
     this.#session = session;
+    shield(session);
     const take = (received: IncomingHttpHeaders) => {
       if ("grpc-status" in received) {
         this.#trailers = Object.fromEntries(Object.entries(received).map(([name, value]) => [name, String(value)]));

@@ -69,8 +69,8 @@ export class Judge {
   #trust: Trust | undefined;
   #freshUntil = -Infinity;
   #fetching = false;
-  #stopped = false;
   #unknownKeyFrom = -Infinity;
+  #stopped = false;
 
   /** `fetchKeys` is called when the keys are to be fetched. Throws TypeError where a value makes no sense. */
   constructor(options: JudgeOptions, fetchKeys: () => void) {
@@ -121,7 +121,7 @@ export class Judge {
   judge(token: string): VerifiedSession {
     const trust = this.#trust;
     if (trust === undefined) {
-      throw notReady("The signing keys have not been fetched yet.");
+      throw notReady(this.#stopped ? "The verifier is closed." : "The signing keys have not been fetched yet.");
     }
     if (typeof token !== "string") {
       throw new TypeError(`the token is a string, not ${typeof token}`);
@@ -166,6 +166,9 @@ export class Judge {
 
   /** Verify with these keys from now on. Throws TypeError where they or the issuer make no sense. */
   takeKeys(response: GetSigningKeysResponse): void {
+    if (this.#stopped) {
+      return;
+    }
     if (response.issuer === "") {
       throw new TypeError("the server names no issuer");
     }
@@ -175,7 +178,7 @@ export class Judge {
       );
     }
     const published = Buffer.from(toBinary(GetSigningKeysResponseSchema, response));
-    if (!this.#stopped && this.#trust?.published.equals(published) !== true) {
+    if (this.#trust === undefined || !this.#trust.published.equals(published)) {
       const keys = response.keys.map((key): [string, Key] => [
         key.keyId,
         {
@@ -227,6 +230,9 @@ export class Judge {
 
   /** Take a message of a stream in; true if all is known with it. Throws StreamBroken. */
   take(stream: ReceivedStream, message: WatchRevocationsResponse): boolean {
+    if (this.#stopped) {
+      return false;
+    }
     const before = this.received.held.deadKeys;
     const heard = this.#monotonic();
     const current = stream.take(message, heard, this.#clock());
@@ -240,7 +246,7 @@ export class Judge {
     return current;
   }
 
-  /** Vouch for nobody any more, whatever arrives yet. */
+  /** Vouch for nobody any more, whatever still comes in. */
   stop(): void {
     this.#stopped = true;
     this.#trust = undefined;

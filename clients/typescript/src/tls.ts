@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 
 /** Certificates and key are PEM. `{}` trusts the authorities that Node.js ships with. */
@@ -49,6 +50,7 @@ export function connectionOptions(tls: TlsOptions, host: string): ConnectionOpti
     ...(tls.clientCertificate !== undefined && { cert: tls.clientCertificate }),
     ...(tls.clientKey !== undefined && { key: tls.clientKey }),
     // An address is no name to ask for (RFC 6066); it is compared with the certificate's addresses.
-    ...(isIP(name) === 0 ? { servername: name } : { host: name }),
+    ...(isIP(name) === 0 && { servername: name }),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
   };
 }

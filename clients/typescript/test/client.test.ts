@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { suite, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
@@ -100,6 +101,24 @@ await suite("a client", async () => {
     fake.breakConnections();
     await client.accounts.getAccount({});
     assert.equal(fake.calls.length, 2);
+  });
+
+  await test("outlives a server that leaves while it is closed, or calls again", async () => {
+    for (const after of [
+      (client: Client) => {
+        client.close();
+      },
+      (client: Client) => {
+        client.accounts.getAccount({}).catch(() => undefined);
+      },
+    ]) {
+      await using fake = await Fake.start(routes);
+      using client = new Client(fake.target);
+      await client.waitReady();
+      await fake.leave();
+      after(client);
+      await turn();
+    }
   });
 
   await test("throws the reason of the signal that ends a call, and cancels it at the server", async () => {

@@ -77,7 +77,8 @@ await suite("TLS", async () => {
     await signIn(fake.target, { rootCertificates: authority.certificate });
     await signIn(`localhost:${fake.port}`, { rootCertificates: authority.certificate });
     await signIn(fake.target, { rootCertificates: authority.certificate, serverName: "localhost" });
-    assert.equal(fake.calls.length, 3);
+    await signIn(`localhost:${fake.port}`, { rootCertificates: authority.certificate, serverName: "127.0.0.1" });
+    assert.equal(fake.calls.length, 4);
   });
 
   await test("sends nothing to a server that has not proven its name, whatever the environment says", async (t) => {
@@ -93,10 +94,9 @@ await suite("TLS", async () => {
     });
     await assert.rejects(signIn(fake.target, {}), Unavailable);
     await assert.rejects(signIn(fake.target, { rootCertificates: new Authority().certificate }), Unavailable);
-    await assert.rejects(
-      signIn(fake.target, { rootCertificates: authority.certificate, serverName: "auth.example.com" }),
-      Unavailable,
-    );
+    for (const serverName of ["auth.example.com", "127.0.0.2"]) {
+      await assert.rejects(signIn(fake.target, { rootCertificates: authority.certificate, serverName }), Unavailable);
+    }
     assert.deepEqual(fake.calls, []);
   });
 

@@ -194,7 +194,7 @@ for (const [name, start] of Object.entries(apps)) {
 
     await test("asks for a second factor where it must", async () => {
       const { status, challenge } = await get(app.port, "/strong", "Bearer good");
-      assert.equal(status, 403);
+      assert.equal(status, 401);
       assert.match(challenge ?? "", /error="insufficient_user_authentication"/);
       assert.deepEqual((await get(app.port, "/strong", "Bearer strong")).body, { account_id: "account-2" });
       await app.close();

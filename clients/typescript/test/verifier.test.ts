@@ -3,58 +3,20 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { setImmediate as turn } from "node:timers/promises";
 import { suite, test } from "node:test";
 
+import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 
 import { SessionEnded, SessionExpired, Unauthenticated, Verifier, VerifierNotReady } from "../dist/index.js";
 import type { VerifierOptions } from "../dist/index.js";
-import { RevocationKind } from "../dist/v1.js";
+import { WatchRevocationsResponseSchema } from "../dist/v1.js";
+import { begun, QUIET, throws, until } from "./support/begun.js";
 import { failure, Fake } from "./support/fake.js";
-import { AUDIENCE, REALM, revocation, SigningKey, Twofold } from "./support/twofold.js";
+import { AUDIENCE, REALM, revocation, Twofold } from "./support/twofold.js";
+import { judgeOf, keysOf, vectors } from "./support/vectors.js";
 
-const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 const SID = "019cbf00-0000-7000-8000-0000000000a1";
-
-/** A Twofold and a verifier of it, started and not waited for. */
-async function begun(options: Partial<VerifierOptions> = {}, twofold = new Twofold()) {
-  const fake = await Fake.start(twofold.routes);
-  const verifier = new Verifier(fake.target, {
-    realmId: REALM,
-    audience: AUDIENCE,
-    silenceMs: 60_000,
-    deadlineMs: 30_000,
-    logger: QUIET,
-    ...options,
-  });
-  verifier.start();
-  return {
-    twofold,
-    verifier,
-    fake,
-    async [Symbol.asyncDispose]() {
-      await verifier.close();
-      await fake[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Wait until a condition holds. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await turn();
-  }
-}
-
-function throws(what: () => unknown, kind: new (...args: never[]) => Error): boolean {
-  try {
-    what();
-    return false;
-  } catch (error) {
-    return error instanceof kind;
-  }
-}
 
 await suite("a verifier", async () => {
   await test("vouches for nobody before its first snapshot is complete, and then for whom it does not name", async () => {
@@ -172,54 +134,6 @@ await suite("a verifier", async () => {
     assert.throws(() => verifier.verify(token), VerifierNotReady);
   });
 
-  await test("fetches the keys once for tokens that name an unknown one, and again after 30 s", async () => {
-    let now = 0;
-    await using all = await begun({ monotonic: () => now });
-    const { twofold, verifier } = all;
-    (await twofold.stream()).snapshot();
-    await verifier.waitReady();
-    const next = new SigningKey("key-2");
-    twofold.keys = [twofold.key, next];
-    assert.equal(twofold.keyFetches, 1);
-    const token = next.token();
-    assert.throws(() => verifier.verify(token), VerifierNotReady);
-    assert.equal((await verifier.check(token)).realmId, REALM);
-    assert.equal(twofold.keyFetches, 2);
-    const forged = new SigningKey("key-3").token();
-    for (let i = 0; i < 20; i++) {
-      await assert.rejects(verifier.check(forged), (error) => error instanceof SessionEnded);
-      assert.throws(() => verifier.verify(forged), SessionEnded);
-    }
-    assert.equal(twofold.keyFetches, 2);
-    now = 30_001;
-    await assert.rejects(verifier.check(forged), SessionEnded);
-    assert.equal(twofold.keyFetches, 3);
-  });
-
-  await test("refuses what a withdrawn key has signed, and fetches what signs now", async () => {
-    await using all = await begun();
-    const { twofold, verifier } = all;
-    const stream = await twofold.stream();
-    stream.snapshot();
-    await verifier.waitReady();
-    const token = twofold.key.token();
-    verifier.verify(token);
-    const next = new SigningKey("key-2");
-    twofold.keys = [next];
-    stream.tell({
-      current: true,
-      resumeToken: "2",
-      revocations: [{ kind: RevocationKind.SIGNING_KEY, subject: "key-1" }],
-    });
-    await until(() => throws(() => verifier.verify(token), SessionEnded));
-    await until(() => !throws(() => verifier.verify(next.token()), VerifierNotReady));
-    verifier.verify(next.token());
-    assert.throws(
-      () => verifier.verify(token),
-      (error) => error instanceof SessionEnded && error.reason === "SESSION_ENDED",
-    );
-  });
-
   await test("says at once what waiting does not mend", async () => {
     const unknown = new Twofold();
     unknown.onKeys = () => {
@@ -235,19 +149,6 @@ await suite("a verifier", async () => {
       await assert.rejects(Verifier.open(fake.target, { realmId: REALM, audience: AUDIENCE, logger: QUIET }), kind);
       await fake[Symbol.asyncDispose]();
     }
-  });
-
-  await test("tries on while the keys can't be fetched, and is not ready meanwhile", async () => {
-    const twofold = new Twofold();
-    twofold.onKeys = () => {
-      if (twofold.keyFetches < 3) {
-        throw failure(Code.Internal, "");
-      }
-    };
-    await using all = await begun({}, twofold);
-    (await twofold.stream()).snapshot();
-    await all.verifier.waitReady();
-    assert.equal(twofold.keyFetches, 3);
   });
 
   await test("gives up waiting when its time is over, with the cause", async () => {
@@ -310,4 +211,15 @@ await suite("a verifier", async () => {
     assert.throws(() => all.verifier.verify(undefined as never), TypeError);
     assert.throws(() => all.verifier.verify(""), SessionEnded);
   });
+});
+
+await test("what comes in after the end is not taken", () => {
+  const given = vectors("access_tokens");
+  const judge = judgeOf(given, { fresh: true });
+  const token = given.cases[0]?.token ?? "";
+  judge.verify(token);
+  judge.stop();
+  judge.takeKeys(keysOf(given));
+  judge.openStream().take(create(WatchRevocationsResponseSchema, { reset: true, current: true, resumeToken: "1" }));
+  assert.throws(() => judge.verify(token), VerifierNotReady);
 });

@@ -92,11 +92,11 @@ async def test_an_ended_session_is_401(server: StreamServer, verifier: Any) -> N
     assert json.loads(answer[2])["reason"] == "SESSION_ENDED"
 
 
-async def test_too_little_assurance_is_403(verifier: Any) -> None:
+async def test_too_little_assurance_is_401(verifier: Any) -> None:
     """With the error of RFC 9470; a session with two factors is served."""
     async with alive(VerifierMiddleware(App(), verifier(), min_aal=2)) as guarded:
         status, headers, _ = await ask(guarded, headers=[(b"authorization", f"Bearer {ONE_FACTOR}".encode())])
-        assert status == 403
+        assert status == 401
         assert headers[b"www-authenticate"].startswith(b'Bearer error="insufficient_user_authentication"')
         assert (await ask(guarded, headers=BEARER))[0] == 200
 

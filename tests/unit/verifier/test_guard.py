@@ -96,12 +96,12 @@ def test_what_says_nothing_of_the_token_is_unavailable(error: TwofoldError) -> N
 
 
 def test_too_little_assurance_is_refused(session: VerifiedSession) -> None:
-    """One factor where two are demanded: 403, with the error of RFC 9470."""
+    """One factor where two are demanded: 401, with the error of RFC 9470."""
     Guard(2, (), NAME, "").admit(session._replace(aal=2))
     Guard(1, (), NAME, "").admit(session._replace(aal=1))
     with pytest.raises(Refusal) as caught:
         Guard(2, (), NAME, "").admit(session._replace(aal=1))
-    assert caught.value.http_status == 403
+    assert caught.value.http_status == 401
     assert caught.value.challenge.startswith('Bearer error="insufficient_user_authentication"')
 
 

@@ -65,6 +65,24 @@ def test_silence_ends_trust_and_a_sign_of_life_renews_it(bench: Bench) -> None:
     assert reason_of(bench) == ""
 
 
+def test_what_is_heard_while_a_token_is_judged_does_not_vouch_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token judged by what was stale is not vouched for because another thread hears of news meanwhile."""
+    bench.clocks.advance(5.1)
+    with monkeypatch.context() as meanwhile:
+        clock = bench.judge._clock
+
+        def hear_and_tell_the_time() -> float:
+            meanwhile.setattr(bench.judge, "_clock", clock)
+            bench.tell()
+            return clock()
+
+        meanwhile.setattr(bench.judge, "_clock", hear_and_tell_the_time)
+        assert reason_of(bench) == "NOT_READY"
+    assert reason_of(bench) == ""
+
+
 def test_a_message_that_is_not_current_is_no_sign_of_life(bench: Bench) -> None:
     """Pieces of a snapshot prove nothing about now, however many come."""
     bench.tell(reset=True, current=False)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"syscall"
 	"time"
 
 	twofold "twofold.example/go"
@@ -115,12 +114,4 @@ func rate(prepare func(), measured func(i int) bool) float64 {
 		done += batch
 	}
 	return float64(done) / spent.Seconds()
-}
-
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

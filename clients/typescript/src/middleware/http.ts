@@ -22,7 +22,7 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
  * Let a request through if its header `Authorization: Bearer` holds a good access token: `app.use(protect(verifier))`.
  *
  * What comes after finds the session as `request.verifiedSession`, or by `sessionOf(request)`. Others are answered 401
- * with WWW-Authenticate (RFC 6750), 403 below `minAal` (RFC 9470), or 503 while the verifier can't judge. `open` are
+ * with WWW-Authenticate (RFC 6750, and RFC 9470 below `minAal`), or 503 while the verifier can't judge. `open` are
  * exact paths, from the root of the server, without their query.
  */
 export function protect(checker: Checker, options: GuardOptions = {}): Middleware {

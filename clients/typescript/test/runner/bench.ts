@@ -58,13 +58,18 @@ function hashAndMap(tokens: readonly string[]): number {
 function newTokens(tokens: readonly string[]): number {
   let spentMs = 0;
   let checked = 0;
-  while (spentMs < SECONDS * 1000) {
+  for (let rounds = 0; spentMs < SECONDS * 1000; rounds++) {
     const judge = newJudge();
-    const began = performance.now();
+    if (rounds === 1) {
+      // The first is not counted.
+      spentMs = 0;
+      checked = 0;
+    }
+    const began = cpuMs();
     for (const token of tokens) {
       judge.verify(token);
     }
-    spentMs += performance.now() - began;
+    spentMs += cpuMs() - began;
     checked += tokens.length;
   }
   return Math.round((checked * 1000) / spentMs);
@@ -79,16 +84,22 @@ function seenTokens(tokens: readonly string[]): number {
   });
 }
 
+/** What this process has used of its core so far: what else runs on the machine does not count. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Rounds of TOKENS a second, the first of them not counted. */
 function rate(round: () => void): number {
   round();
-  const began = performance.now();
+  const began = cpuMs();
   let rounds = 0;
   let spentMs = 0;
   do {
     round();
     rounds += 1;
-    spentMs = performance.now() - began;
+    spentMs = cpuMs() - began;
   } while (spentMs < SECONDS * 1000);
   return Math.round((rounds * TOKENS * 1000) / spentMs);
 }

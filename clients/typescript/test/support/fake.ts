@@ -69,6 +69,14 @@ export class Fake implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** Tell all clients to leave, and wait until it is sent. */
+  async leave(): Promise<void> {
+    for (const session of this.#sessions) {
+      session.goaway();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   /** Break all connections. */
   breakConnections(): void {
     for (const session of this.#sessions) {

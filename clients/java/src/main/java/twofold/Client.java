@@ -78,8 +78,13 @@ public final class Client implements AutoCloseable {
   /**
    * Makes a call by its descriptor, such as {@code AccountServiceGrpc.getSignInMethod()}, with the
    * deadline, the repeats and the errors of every other.
+   *
+   * @throws IllegalArgumentException for a method that streams
    */
   public <Q, R> R call(MethodDescriptor<Q, R> method, Q request, RequestOptions options) {
+    if (method.getType() != MethodDescriptor.MethodType.UNARY) {
+      throw new IllegalArgumentException(method.getFullMethodName() + " is a stream, not one call");
+    }
     return calls.unary(method, request, options);
   }
 

@@ -42,12 +42,11 @@ final class Failures {
       requestId =
           unpack(details, RequestInfo.class).map(RequestInfo::getRequestId).findFirst().orElse("");
     }
-    String message = error.getStatus().getDescription();
     Failure failure =
         new Failure(
             error.getStatus().getCode(),
             info.getReason(),
-            message == null ? "" : message,
+            message(error.getStatus()),
             Map.copyOf(info.getMetadataMap()),
             unpack(details, RetryInfo.class).map(Failures::delay).findFirst().orElse(null),
             unpack(details, BadRequest.class)
@@ -109,6 +108,19 @@ final class Failures {
       case INTERNAL, UNKNOWN, DATA_LOSS -> new InternalErrorException(failure, cause);
       default -> new TwofoldException(failure, cause);
     };
+  }
+
+  private static String message(Status status) {
+    String text = status.getDescription() == null ? "" : status.getDescription();
+    Throwable root = status.getCause();
+    if (status.getCode() != Status.Code.UNAVAILABLE || root == null) {
+      return text;
+    }
+    // Why there is no connection, which grpc itself sums up as an `io exception`.
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root.getMessage() == null ? text : text + " (" + root.getMessage() + ")";
   }
 
   private static StatusRuntimeException withoutText(

@@ -43,7 +43,7 @@ public final class VerifierFilter implements Filter {
   }
 
   /**
-   * The same, but a session of a lower assurance level is refused with 403.
+   * The same, but a session of a lower assurance level is refused with 401.
    *
    * @throws IllegalArgumentException for what is neither 1 nor 2
    */
@@ -96,8 +96,9 @@ public final class VerifierFilter implements Filter {
 
   private static void refuse(Refusal refused, HttpServletResponse answer) throws IOException {
     switch (refused.code) {
-      case UNAUTHENTICATED -> answer.setStatus(HttpServletResponse.SC_UNAUTHORIZED);
-      case PERMISSION_DENIED -> answer.setStatus(HttpServletResponse.SC_FORBIDDEN);
+      // RFC 9470 section 3: proving more mends it, as a token does what has none.
+      case UNAUTHENTICATED, PERMISSION_DENIED ->
+          answer.setStatus(HttpServletResponse.SC_UNAUTHORIZED);
       default -> answer.setStatus(HttpServletResponse.SC_SERVICE_UNAVAILABLE);
     }
     if (answer.getStatus() == HttpServletResponse.SC_SERVICE_UNAVAILABLE) {

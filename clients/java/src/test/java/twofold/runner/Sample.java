@@ -33,9 +33,20 @@ final class Sample {
     server.addConnector(connector);
     server.setHandler(context);
     server.start();
-    Runtime.getRuntime().addShutdownHook(new Thread(verifier::close));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server, verifier)));
     System.out.println("{\"port\": " + connector.getLocalPort() + "}");
     server.join();
+  }
+
+  private static void stop(Server server, Verifier verifier) {
+    try {
+      server.stop();
+      verifier.close();
+      // Else a Java runtime that is asked to end calls that a failure.
+      Runtime.getRuntime().halt(0);
+    } catch (Exception e) {
+      e.printStackTrace();
+    }
   }
 
   private static final class WhoAmI extends HttpServlet {
