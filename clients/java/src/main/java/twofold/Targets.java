@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 final class Targets {
   private static final Pattern HOST_AND_PORT =
       Pattern.compile("(?:\\[(?<v6>[0-9A-Fa-f:.]+)]|(?<host>[0-9A-Za-z.-]+))(?::\\d{1,5})?");
-  private static final String OCTET = "(?:0|[1-9]\\d{0,2})";
+  private static final String OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
   private static final Pattern LOOPBACK_V4 = Pattern.compile("127(?:\\." + OCTET + "){3}");
 
   private Targets() {}

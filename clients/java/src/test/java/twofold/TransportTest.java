@@ -36,6 +36,8 @@ class TransportTest {
         "128.0.0.1:1",
         "2130706433:1",
         "127.1:1",
+        "127.0.0.256:1",
+        "127.999.0.1:1",
         "xds:///localhost",
         "localhost:1,10.0.0.1:1",
         "user@localhost:1",
