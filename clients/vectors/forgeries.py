@@ -48,6 +48,12 @@ def bad_headers() -> dict[str, str]:
     cases["a header with alg twice, none first"] = token('{"alg":"none","alg":"ES256","typ":"at+jwt","kid":"key-1"}')
     cases["a header that is not UTF-8"] = token(b'{"alg":"ES256","typ":"at+jwt","kid":"key-1\xff"}')
     cases["a header with text after it"] = token('{"alg":"ES256","typ":"at+jwt","kid":"key-1"} x')
+    cases["a header of 258 characters"] = token('{"alg":"ES256","typ":"at+jwt","kid":"key-1"}'.ljust(193))
+    cases["half of a surrogate pair in the kid"] = token(r'{"alg":"ES256","typ":"at+jwt","kid":"key-1\udcff"}')
+    cases["alg with a zero byte after it"] = token(r'{"alg":"ES256\u0000","typ":"at+jwt","kid":"key-1"}')
+    cases["a header with alg twice, once by an escape"] = token(
+        r'{"\u0061lg":"none","alg":"ES256","typ":"at+jwt","kid":"key-1"}'
+    )
     cases["a header with a byte order mark"] = token('\ufeff{"alg":"ES256","typ":"at+jwt","kid":"key-1"}')
     return cases
 

@@ -18,6 +18,7 @@ def good() -> list[dict[str, Any]]:
     raw = KEY.raw(signed)
     high_s = raw[:32] + (ORDER - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
     plain = {**without("second_factor_time"), "amr": ["pwd"], "aal": 1}
+    header = '{"alg":"ES256","typ":"at+jwt","kid":"key-1"}'
     cases: dict[str, tuple[str, dict[str, Any]]] = {
         "a good token": (token(), CLAIMS),
         "signed by the second key": (token({**HEADER, "kid": SECOND.kid}, signer=SECOND), CLAIMS),
@@ -39,6 +40,16 @@ def good() -> list[dict[str, Any]]:
         "a surrogate pair by escapes": (
             token(payload=json.dumps({**CLAIMS, "client_id": "\U0001f600"})),
             {**CLAIMS, "client_id": "\U0001f600"},
+        ),
+        "the kid by an escape": (token(header.replace("-", r"\u002d")), CLAIMS),
+        "a header of 256 characters": (token(header.ljust(192)), CLAIMS),
+        "epoch of minus zero": (
+            token(payload=json.dumps({**CLAIMS, "epoch": 0}).replace('"epoch": 0', '"epoch": -0')),
+            {**CLAIMS, "epoch": 0},
+        ),
+        "unknown claims of huge numbers": (
+            token(payload=json.dumps(CLAIMS)[:-1] + f',"note":[1e999,-1E-999,{"9" * 400}]}}'),
+            CLAIMS,
         ),
         "an unknown claim nested 31 deep": (
             token(payload=json.dumps(CLAIMS)[:-1] + ',"note":' + "[" * 31 + "]" * 31 + "}"),

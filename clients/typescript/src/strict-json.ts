@@ -90,7 +90,8 @@ class Reader {
     if (number === "") {
       throw new SyntaxError("not a value");
     }
-    return WHOLE.test(number) ? Number(number) : Number.NaN;
+    // Of -0, which other languages do not have in whole numbers, adding makes 0.
+    return WHOLE.test(number) ? Number(number) + 0 : Number.NaN;
   }
 
   #object(depth: number): Map<string, Json> {
