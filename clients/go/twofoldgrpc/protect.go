@@ -93,7 +93,10 @@ func (p *protection) admit(ctx context.Context, method string) (context.Context,
 	if p.open[method] {
 		return ctx, nil
 	}
-	token := bearer.Token(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	token, several := bearer.Token(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	if several {
+		return nil, refusal(codes.Unauthenticated, "SESSION_INVALID", "There is more than one authorization.")
+	}
 	if token == "" {
 		return nil, refusal(codes.Unauthenticated, "SESSION_REQUIRED", "An access token is required.")
 	}

@@ -88,7 +88,7 @@ func TestInterceptors(t *testing.T) {
 		"a good token":             {[]string{"Bearer two"}, codes.OK, ""},
 		"no token":                 {nil, codes.Unauthenticated, "SESSION_REQUIRED"},
 		"another scheme":           {[]string{"Basic dHdv"}, codes.Unauthenticated, "SESSION_REQUIRED"},
-		"two tokens":               {[]string{"Bearer two", "Bearer two"}, codes.Unauthenticated, "SESSION_REQUIRED"},
+		"two tokens":               {[]string{"Bearer two", "Bearer two"}, codes.Unauthenticated, "SESSION_INVALID"},
 		"a bad token":              {[]string{"Bearer forged"}, codes.Unauthenticated, "SESSION_INVALID"},
 		"an expired token":         {[]string{"Bearer expired"}, codes.Unauthenticated, "SESSION_EXPIRED"},
 		"a password alone":         {[]string{"Bearer one"}, codes.PermissionDenied, ""},

@@ -47,7 +47,11 @@ func Protect(checker twofold.Checker, options ...Option) func(http.Handler) http
 				next.ServeHTTP(answer, request)
 				return
 			}
-			token := bearer.Token(request.Header.Values("Authorization"))
+			token, several := bearer.Token(request.Header.Values("Authorization"))
+			if several {
+				refuse(answer, http.StatusUnauthorized, invalidToken("There is more than one authorization"), "more than one authorization")
+				return
+			}
 			if token == "" {
 				refuse(answer, http.StatusUnauthorized, "Bearer", "an access token is required")
 				return

@@ -44,6 +44,7 @@ func whoami(answer http.ResponseWriter, request *http.Request) {
 // What each request gets, and how it is challenged.
 func TestProtect(t *testing.T) {
 	const invalid = `Bearer error="invalid_token", error_description="The access token is not valid"`
+	const several = `Bearer error="invalid_token", error_description="There is more than one authorization"`
 	const expired = `Bearer error="invalid_token", error_description="The access token has expired"`
 	const weak = `Bearer error="insufficient_user_authentication", error_description="A second factor is required"`
 	handler := twofoldhttp.Protect(checker{}, twofoldhttp.MinimumAAL(2), twofoldhttp.Open("/healthz"))(http.HandlerFunc(whoami))
@@ -60,7 +61,7 @@ func TestProtect(t *testing.T) {
 		"another scheme":            {"/", []string{"Basic dHdv"}, 401, "Bearer", ""},
 		"nothing after the scheme":  {"/", []string{"Bearer "}, 401, "Bearer", ""},
 		"no scheme":                 {"/", []string{"two"}, 401, "Bearer", ""},
-		"two headers":               {"/", []string{"Bearer two", "Bearer two"}, 401, "Bearer", ""},
+		"two headers":               {"/", []string{"Bearer two", "Bearer two"}, 401, several, ""},
 		"two tokens in one":         {"/", []string{"Bearer two, Bearer two"}, 401, invalid, ""},
 		"a bad token":               {"/", []string{"Bearer forged"}, 401, invalid, ""},
 		"an expired token":          {"/", []string{"Bearer expired"}, 401, expired, ""},

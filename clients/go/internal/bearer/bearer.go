@@ -3,15 +3,15 @@ package bearer
 
 import "strings"
 
-// Token gives the token of a request's authorization headers; empty where there is none, or more than one header:
-// of two, readers differ in which one counts.
-func Token(headers []string) string {
+// Token gives the token of a request's authorization headers; empty where there is none. several: there is more than one
+// header, and readers differ in which of two counts.
+func Token(headers []string) (token string, several bool) {
 	if len(headers) != 1 {
-		return ""
+		return "", len(headers) > 1
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+		return "", false
 	}
-	return strings.TrimLeft(token, " ")
+	return strings.TrimLeft(token, " "), false
 }
