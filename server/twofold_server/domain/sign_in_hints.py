@@ -46,7 +46,7 @@ _DOMAINS: Final = (
     "orange.fr", "free.fr", "laposte.net", "wanadoo.fr", "yahoo.fr", "atlas.cz", "agency.com", "bakker.nl",
     "consult.eu", "design.cz", "energie.de", "firma.cz", "garten.de", "hotel.com", "institut.fr", "jura.cz",
     "kontor.de", "labor.eu", "media.org", "nova.net", "optik.cz", "praxis.de", "reklama.cz", "school.org", "studio.io",
-    "technik.de", "uni.cz", "verein.org", "wood.nl", "o2.cz", "hp.com", "x.com",
+    "technik.de", "uni.cz", "verein.org", "wood.nl",
 )  # fmt: skip
 _FIRST: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _LETTERS: Final = _FIRST[:26]
@@ -54,8 +54,9 @@ _SECOND: Final = _FIRST + "._-"
 _SECOND_OF_DOMAIN: Final = _FIRST + ".-"
 # Of so many hints one has letters drawn at random: what is never made up would else be known as real.
 _RARELY: Final = 4
-# And of those as many show one letter, and no letter, of what is short.
-_SHORT: Final = 6
+# Of so many of those one shows one letter, and one no letter, of what is short: some are, as among real addresses, and
+# hardly more, or their length would tell the made-up from the real.
+_SHORT: Final = 24
 
 
 class SignInHints:
