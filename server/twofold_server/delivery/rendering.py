@@ -49,8 +49,7 @@ class Templates:
         """Raises BrokenTemplateError; FileNotFoundError where `directory` is none."""
         if directory is not None and not directory.is_dir():
             raise FileNotFoundError(f"no directory of templates at {directory}")
-        self._environment = _shipped() if directory is None else _compiled(directory)
-        self._names = frozenset(self._environment.list_templates(extensions=list(_PARTS)))
+        self._environment, self._names = _shipped() if directory is None else _compiled(directory)
         for language in texts.LANGUAGES:
             texts.catalogue(language)
 
@@ -184,7 +183,7 @@ class _Words:
         return texts.fill(self._texts[f"common.{name}"], self._filled)
 
 
-def _compiled(directory: Path | None) -> jinja2.Environment:
+def _compiled(directory: Path | None) -> tuple[jinja2.Environment, frozenset[str]]:
     shipped = Path(str(files("twofold_server.delivery") / "templates"))
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader([directory, shipped] if directory else [shipped]),
@@ -199,16 +198,17 @@ def _compiled(directory: Path | None) -> jinja2.Environment:
     )
     environment.filters["utc"] = utc
     environment.filters["wrap"] = wrap
-    for name in sorted(environment.list_templates(extensions=list(_PARTS))):
+    names = environment.list_templates(extensions=list(_PARTS))
+    for name in sorted(names):
         try:
             environment.get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise BrokenTemplateError(f"{name}, line {error.lineno}: {error.message}") from None
-    return environment
+    return environment, frozenset(names)
 
 
 @functools.cache
-def _shipped() -> jinja2.Environment:
+def _shipped() -> tuple[jinja2.Environment, frozenset[str]]:
     """The templates of the package alone, which no operator changes: compiled once in a process."""
     return _compiled(None)
 
